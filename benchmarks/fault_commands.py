@@ -431,7 +431,9 @@ _MADE: dict[int, CommandRuns] = {}
 
 
 def _of(runs: Runs) -> CommandRuns:
-    return _MADE.setdefault(id(runs), CommandRuns(runs))
+    if id(runs) not in _MADE:
+        _MADE[id(runs)] = CommandRuns(runs)
+    return _MADE[id(runs)]
 
 
 FAULTS: dict[str, Callable[[Runs, str, int], None]] = {

@@ -30,6 +30,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ except ImportError:
     ) from None
 
 with atheris.instrument_imports(include=_GUIDED, enable_loader_override=False):
+    from fault_indexes import open_all
     from fault_inputs import INPUTS, whole_input
     from fault_pictures import FORMATS, read_all, written
 
@@ -71,6 +73,7 @@ SHARES = {
     "csv": 3, "json-lines": 2, "coco": 2, "yaml": 3, "parquet": 2, "state": 1, "file list": 1,
     "plan": 4, "decisions": 3, "decisions file": 1, "cache": 3, "features": 2, "journal": 1,
     "profile": 1, "baseline": 1, "leaks-baseline": 1, "settings": 1, "weights": 1, "sidecar": 3,
+    "index manifest": 3, "index segment": 3,
 }  # fmt: skip
 """How the time of all is divided."""
 
@@ -113,6 +116,14 @@ def _plan(data: bytes) -> None:
         return
 
 
+def _index(data: bytes, *, manifest: bool) -> None:
+    """An index whose sums are right whatever is in it: what they would refuse is read too."""
+    try:
+        open_all(data, FOLDER / "index", manifest=manifest)
+    except ImgsimError:
+        return
+
+
 def _header(data: bytes) -> None:
     """What reads a picture beside its decoder, which would tell of anything as damage."""
     try:
@@ -138,6 +149,8 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], tuple[str, ...]]] = {
     "zip": (_zip, ("zip", "zip in zip")),
     "plan": (_plan, ("plan",)),
     "decisions": (_decisions, ("decisions",)),
+    "index manifest": (partial(_index, manifest=True), ("index, manifest with its sum",)),
+    "index segment": (partial(_index, manifest=False), ("index, segment",)),
 } | {
     name: (_of_input(kind), (kind,))
     for name, kind in {

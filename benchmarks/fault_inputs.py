@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from fault_bytes import mutant, text_mutant
 from fault_children import Lost, in_children
+from fault_indexes import KINDS as INDEXES
 from fault_pictures import Counts, written
 
 from imgsim.act.journal import read_journal
@@ -62,6 +63,8 @@ class Input:
         It is text, so that words of it are exchanged too.
     raises : tuple of exception types
         What the reader may raise beside `ImgsimError`.
+    change : callable, optional
+        Damages the bytes by a seed, as `fault_bytes.mutant` does.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Input:
     read: Callable[[Path], object]
     text: bool = True
     raises: tuple[type[Exception], ...] = ()
+    change: Callable[[bytes, str], tuple[str, bytes]] | None = None
 
 
 def _json(document: Any) -> bytes:
@@ -452,7 +456,7 @@ INPUTS: dict[str, Input] = {
     "weights": Input("w.safetensors", _weights, lambda path: metadata(path, "siamese"), False),
     "sidecar": Input("a.xmp", lambda: _XMP, lambda path: read_sidecar(path.read_bytes())),
     "cache": Input("cache.sqlite", _cache_file, _read_cache, False),
-}
+} | {kind: Input(*one) for kind, one in INDEXES.items()}
 
 
 @cache
@@ -468,7 +472,7 @@ def mutant_of_input(kind: str, number: int, seed: int) -> bytes:
     """Return the bytes of one damaged file."""
     whole = whole_input(kind)
     assert whole is not None
-    change = text_mutant if INPUTS[kind].text else mutant
+    change = INPUTS[kind].change or (text_mutant if INPUTS[kind].text else mutant)
     return change(whole, f"{seed}/{kind}/{number}")[1]
 
 

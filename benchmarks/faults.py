@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import fault_commands
+import fault_index_runs
 import fault_runs
 from fault_inputs import INPUTS, read_mutants
 from fault_pictures import FORMATS, Counts, decode_mutants, judge_batch
@@ -40,8 +41,8 @@ ASKED = (
 )  # fmt: skip
 """What must not be."""
 
-FAULTS = fault_runs.FAULTS | fault_commands.FAULTS
-SHARES = fault_runs.SHARES | fault_commands.SHARES
+FAULTS = fault_runs.FAULTS | fault_commands.FAULTS | fault_index_runs.FAULTS
+SHARES = fault_runs.SHARES | fault_commands.SHARES | fault_index_runs.SHARES
 
 BATCH = 200
 _AT_ONCE = 50

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # there is a worker for every core: more would spin
@@ -17,6 +17,7 @@ from PIL import Image
 
 from imgsim import RunOptions
 from imgsim.pictures.generate import Demo, landscape, write_demo
+from tests.program import Program
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # as a shell leaves it to what runs in the background; the programs under test inherit it
@@ -84,20 +85,20 @@ def random_images(rng: np.random.Generator, n: int, height: int, width: int, cha
     return np.stack(images).reshape(n, height, width, channels)
 
 
+@pytest.fixture(scope="session")
+def _program() -> Iterator[Program]:
+    with closing(Program()) as program:
+        yield program
+
+
 @pytest.fixture
-def imgsim() -> Callable[..., subprocess.CompletedProcess[str]]:
+def imgsim(_program: Program) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run the program as a user does."""
 
     def run(
         *arguments: str | Path, cwd: Path | None = None, stdin: bytes | None = None
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "imgsim", *map(str, arguments)],
-            cwd=cwd,
-            input=stdin,
-            capture_output=True,
-            check=False,
-        )
+        done = _program.run([*map(str, arguments)], cwd, stdin)
         return subprocess.CompletedProcess(
             done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
         )

@@ -26,12 +26,14 @@ from imgsim.comparators import registry
 from imgsim.comparators.local import ORIENTATIONS, LocalFeatures, records, turned
 from imgsim.dataset.labelled import LabelledImages
 from imgsim.dataset.layouts import load_labelled
+from imgsim.errors import ImgsimError
 from imgsim.pictures.changes import CHANGES
 from imgsim.pictures.generate import landscape
 from imgsim.report.bench import bench_json, methods_csv
 from imgsim.report.bench_tables import frontier, in_order
 from imgsim.schemas import schema
 from imgsim.tasks.query import query_file, read_query
+from imgsim.verify.batch import VerifyBatch
 from tests.benchmark.conftest import METHODS
 
 
@@ -220,3 +222,14 @@ def test_pairs(places: Path, tmp_path: Path, options: RunOptions) -> None:
     assert phash.detection.pairs == 10
     assert phash.detection.micro_average_precision is not None
     assert phash.detection.micro_average_precision.value == 1.0
+
+
+def test_a_pair_that_could_not_be_compared_is_none_that_does_not_match(
+    places: Path, options: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        VerifyBatch, "run", lambda self, heartbeat: [self.failure("it is gone")] * len(self)
+    )
+    plan = Plan(experiments=("methods",))
+    with pytest.raises(ImgsimError, match="could not be compared: it is gone"):
+        bench(load_labelled(places), [registry.parse("auto")], plan, options=options)

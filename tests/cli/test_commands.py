@@ -15,8 +15,10 @@ import pytest
 from imgsim.cli.commands import COMMANDS
 from imgsim.cli.main import cli, main
 from imgsim.cli.methods import _methods_lines
+from imgsim.cli.output import write, write_bytes
 from imgsim.comparators import registry
 from imgsim.comparators.listing import listed
+from imgsim.errors import UsageError
 from imgsim.schemas import schema
 
 
@@ -135,3 +137,18 @@ def test_no_colour_and_no_progress_where_nobody_looks(imgsim, demo, monkeypatch)
     assert "\x1b" not in done.stdout + done.stderr
     assert "%|" not in done.stderr  # a bar of progress
     assert os.environ["NO_COLOR"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the longest name is another one")
+def test_an_output_may_have_the_longest_name_but_no_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / ("ü" * 125 + ".json")
+    write(["whole"], str(path))
+    write_bytes(b"again", path)
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [(path.name, b"again")]
+    with pytest.raises(UsageError, match="no file is named"):
+        write(["lost"], "")
+
+
+def test_a_number_that_is_none_is_told_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["find-dupes", ".", "--max-pixels", "1e99"]) == 2
+    assert "'1e99' is not a whole number" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from imgsim.decode.strict_jpeg import jpeg_damage
 from imgsim.executors import processes
 from imgsim.measure.measuring import DifferencesBatch
 from imgsim.pictures.generate import landscape
+from imgsim.read.majority import ComparisonBatch
 from imgsim.read.options import RunOptions
 
 KILLED = """
@@ -153,3 +154,45 @@ def test_little_memory_is_no_damage_of_a_jpeg(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("simplejpeg.decode_jpeg", decode_jpeg)
     with pytest.raises(MemoryError):
         jpeg_damage(b"\xff\xd8\xff\xd9")
+
+
+@pytest.mark.parametrize(
+    "command", [["known", "--strict", "--in"], ["search", "-m", "auto", "--in"]]
+)
+def test_answers_name_files_that_could_not_be_checked(
+    command: list[str],
+    one_pair: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(processes, "_PROGRAM", NOT_CHECKED)
+    asked = [str(Path(one_pair[0], "one.jpg")), *command[1:], one_pair[1]]
+    code = main([command[0], *asked, "-f", "json", "--cache", "off", "--jobs", "1"])
+    assert code == (2 if command[0] == "known" else 0)
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    answer = document["methods"][0] if command[0] == "search" else document["answers"][0]
+    named = {Path(one["path"]).name: one["reason"] for one in answer["not_checked"]}
+    assert sorted(named) == ["one.jpg", "two.jpg"]
+    assert "SIGKILL" in named["two.jpg"]
+    assert ("(--strict)" if command[0] == "known" else "read once more") in captured.err
+
+
+def test_a_kept_file_that_could_not_be_compared_with_most_of_its_group_is_named(
+    photo, tmp_path: Path, threads: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        ComparisonBatch, "run", lambda self, heartbeat: [self.failure("killed")] * len(self)
+    )
+    picture = photo(6).resize((320, 240))
+    picture.save(tmp_path / "b.png")
+    picture.save(tmp_path / "c.bmp")
+    picture.putpixel((100, 100), (255, 0, 0))
+    picture.save(tmp_path / "a.png")
+    found = imgsim.find_duplicates(tmp_path, keep="first", options=threads)
+    (lost,) = found.not_checked
+    assert (Path(lost.path).name, "could not be compared" in lost.reason) == ("a.png", True)
+    (group,) = found.groups
+    assert Path(group.kept.file.path).name != "a.png"
+    (other,) = (m for m in group.members if m.picture.file.path == lost.path)
+    assert not other.removable

@@ -72,8 +72,8 @@ def _every_ranking_method() -> set[str]:
 
 
 def test_all_stands_for_every_method(imgsim, demo) -> None:
-    folder, made = demo
-    query = folder / made.groups[1][0]
+    folder = demo[0] / "phone"
+    query = folder / "IMG_0005.png"
     expected = _every_ranking_method()
     assert {"phash", "ssim", "cosine"} <= expected
     assert {"auto", "local"} <= expected
@@ -91,8 +91,8 @@ def test_all_stands_for_every_method(imgsim, demo) -> None:
 
 
 def test_all_on_a_page_and_in_a_montage(imgsim, demo, tmp_path: Path) -> None:
-    folder, made = demo
-    query = folder / made.groups[1][0]
+    folder = demo[0] / "phone"  # some of the pictures, as every method ranks them
+    query = folder / "IMG_0005.png"
     for arguments in (("matches", folder), ("search", query, "--in", folder)):
         page, sheet = (tmp_path / f"{arguments[0]}.{ending}" for ending in ("html", "png"))
         done = imgsim(*arguments, "-m", "all", "-f", "html", "-o", page, "--montage", sheet)

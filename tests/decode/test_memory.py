@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import subprocess
 import sys
@@ -231,3 +232,17 @@ def test_a_file_of_more_bytes_is_not_even_read(tmp_path: Path, threads: RunOptio
 )  # fmt: skip
 def test_sizes_as_text(size: int, up: bool, text: str) -> None:
     assert size_text(size, up=up) == text
+
+
+@pytest.mark.parametrize(("form", "share"), [("JPEG2000", 0.5), ("WEBP", 0.1), ("PPM", 0.1)])
+def test_what_was_decoded_of_a_refused_file_is_free_at_once(form: str, share: float) -> None:
+    whole = encoded(Image.effect_noise((320, 240), 40), form)
+    decoder, cut = Decoder(), whole[: int(len(whole) * share)]
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(DecodeError):
+            decoder(cut, [SMALL])
+        assert gc.collect() == 0  # else it lies there until the collector comes by
+    finally:
+        gc.enable()

@@ -30,11 +30,13 @@ DEEP = b"[" * 100_000
 
 @pytest.mark.forks
 def test_mutants_of_every_kind_of_input(tmp_path: Path) -> None:
-    from fault_inputs import read_mutants
+    from fault_indexes import KINDS
+    from fault_inputs import INPUTS, read_mutants
     from fault_pictures import Counts
 
     counts = Counts()
-    read_mutants(counts, range(4), 0, tmp_path)
+    read_mutants(counts, range(4), 0, tmp_path, [kind for kind in INPUTS if kind not in KINDS])
+    read_mutants(counts, range(1), 0, tmp_path, list(KINDS))  # each is asked, and written anew
     assert counts.found == {}
     assert counts.tried.total() >= 80
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ from imgsim import DiscoverOptions, RunOptions
 from imgsim.cli.main import main
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
+from imgsim.index import manifest as manifests
 from imgsim.index import writer as writers
 from imgsim.index.manifest import NAME, read_manifest, write_manifest
 from imgsim.index.snapshot import Snapshot
@@ -187,9 +189,16 @@ def test_files_that_are_gone_or_changed_are_not_verified(
     assert done.returncode == 2
     document = json.loads(done.stdout)
     jsonschema.validate(document, schema("imgsim.find-dupes/2"))
-    assert [Path(one["path"]).name for one in document["unverified"]] == [
-        "91 part.png", "91 small.jpg", "92 part.png", "92 small.jpg",
+    assert [(Path(one["path"]).name, one["with"]) for one in document["unverified"]] == [
+        ("91 part.png", "old/91.jpg"), ("91 small.jpg", "old/91.jpg"),
+        ("92 part.png", "old/92.jpg"), ("92 small.jpg", "old/92.jpg"),
     ]  # fmt: skip
+    done = cli("search", "new/91 small.jpg", "new/other.jpg", "--index", "F", "-f", "json")
+    assert [
+        ([Path(file["path"]).name for file in one["files"]], "it is gone" in one["reason"])
+        for one in json.loads(done.stdout)["methods"][0]["not_compared"]
+    ] == [(["91 small.jpg", "91.jpg"], True)]
+    assert "new/91 small.jpg and old/91.jpg: it is gone" in done.stderr
     members = {m["path"] for group in document["groups"] for m in group["members"]}
     assert not members & {"old/91.jpg", "old/92.jpg"}
     done = cli("index", "verify", "F", "--sources")
@@ -292,6 +301,22 @@ def test_a_reader_sees_what_it_opened(there: Path, monkeypatch: pytest.MonkeyPat
     assert _known(Snapshot(Path("F"))) != before
 
 
+def test_what_is_open_outlives_the_files(there: Path) -> None:
+    """Nothing is read from a path after an index was opened: `upgrade` removes its segments."""
+    expected = _known("old")
+    descriptors = Path("/proc/self/fd")
+    before = len(list(descriptors.iterdir())) if descriptors.exists() else 0
+    opened = library.Index.open("F", options=THREADS)
+    if before:
+        assert len(list(descriptors.iterdir())) - before == len(opened.snapshot.segments)
+    upgrade_index("F", THREADS)
+    with opened as index:
+        assert _known(index.snapshot) == expected
+        assert index.search("new/91 small.jpg").methods[0].queries[0].matches[0].verdict == "copy"
+        assert len(index.find_duplicates("new")) >= 5
+    assert _known(Snapshot(Path("F"))) == expected
+
+
 def test_a_second_writer_is_refused_at_once(there: Path, cli) -> None:
     with IndexWriter(Path("F")):
         for command in (["add", "F", "new"], ["remove", "F", "old"]):
@@ -386,18 +411,16 @@ def test_damage_is_told_and_nothing_changed(there: Path) -> None:
         segment.write_bytes(wrong)
         for call in (_asked, _added):
             _refused(call, f"check sum of its {name} is wrong")
-    for name in ("rows", "texts"):
-        wrong = bytearray(whole)
-        start = sections[name].offset
-        wrong[start : start + sections[name].size_bytes] = bytes(sections[name].size_bytes)
-        segment.write_bytes(wrong)
-        _refused(_asked, "check sum of a")
-        assert name in verify_index("F").damaged[0].reason
-    wrong = bytearray(whole)
-    start = sections["order"].offset
-    wrong[start : start + sections["order"].size_bytes] = b"\xff" * sections["order"].size_bytes
-    segment.write_bytes(wrong)
-    _refused(_asked, "its words lead to no row")
+    for name in ("rows", "order", "starts", "sums", "texts"):
+        hint = "imgsim index build F" if name == "texts" else "imgsim index upgrade F"
+        for byte in (b"\0", b"\xff"):
+            wrong = bytearray(whole)
+            here = slice(sections[name].offset, sections[name].offset + sections[name].size_bytes)
+            wrong[here] = byte * sections[name].size_bytes
+            segment.write_bytes(wrong)
+            _refused(_asked, "is damaged", hint)
+            assert name in verify_index("F").damaged[0].reason
+            assert hint in verify_index("F").hint
     segment.unlink()
     _refused(_asked, "it is gone")
 
@@ -408,7 +431,9 @@ def test_manifests_of_others(there: Path, cli) -> None:
     for text in (whole[:-9], "{}", "[]", "", whole.replace('"generation": 1', '"generation": 7')):
         path.write_text(text)
         _refused(_asked, "is damaged")
-    path.write_text(whole.replace('"version": 1', '"version": 2', 1))
+    path.write_text(whole.replace('"version": 2', '"version": 1', 1))
+    _refused(_asked, "an earlier imgsim", "delete the folder, then imgsim index build F")
+    path.write_text(whole.replace('"version": 2', '"version": 3', 1))
     _refused(_asked, "a later imgsim", "update imgsim")
     done = cli("index", "info", "F")
     assert done.returncode == 2
@@ -426,9 +451,9 @@ def test_other_extractors_and_upgrade(there: Path) -> None:
     write_manifest(folder, replace(own, maker=later))
     for call in (_asked, _added, lambda: upgrade_index("F", THREADS)):
         _refused(call, "a later imgsim")
-    earlier = replace(own.maker, extractor_version=1, row_bytes=12, facts="width height")
+    earlier = replace(own.maker, extractor_version=1, facts="width height")
     write_manifest(folder, replace(own, maker=earlier))
-    for call in (_asked, _added, lambda: remove_from_index("F", ["old"])):
+    for call in (_asked, _added):
         _refused(call, "imgsim index upgrade F")
     assert index_info("F").outdated
     Path("old/91.jpg").unlink()
@@ -442,6 +467,128 @@ def test_other_extractors_and_upgrade(there: Path) -> None:
     assert _asked() != expected
 
 
+def _damage(name: str) -> None:
+    """Turn a section of the only segment round."""
+    (segment,) = Path("F").glob("*.segment")
+    section = read_manifest(Path("F")).segments[0].sections[name]
+    whole = segment.read_bytes()
+    end = section.offset + section.size_bytes
+    turned = whole[section.offset : end][::-1]
+    segment.write_bytes(whole[: section.offset] + turned + whole[end:])
+
+
+def _put_together() -> None:
+    with IndexWriter(Path("F")) as writer:
+        writer._merge(range(len(writer.snapshot.segments)))
+
+
+def test_damage_is_mended_and_not_carried_on(there: Path) -> None:
+    expected = _asked()
+    _damage("rows")
+    _refused(_put_together, "check sum of a row is wrong", "imgsim index upgrade F")
+    upgrade_index("F", THREADS)
+    assert _asked() == expected
+    _damage("order")
+    _put_together()  # the order is made anew of the rows
+    assert not verify_index("F").damaged
+    assert _asked() == expected
+    (there / "F" / NAME).unlink()
+    _refused(lambda: build_index("F", "old", THREADS), "what is left", "delete the folder")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the system says it in other words")
+def test_what_cannot_be_read_is_not_gone(there: Path, cli) -> None:
+    def refused(*words: str) -> None:
+        _refused(lambda: upgrade_index("F", THREADS), "nothing was changed", *words)
+        done = cli("index", "verify", "F", "--sources")
+        assert (done.returncode, "the index cannot be read" in done.stderr) == (2, True)
+
+    shutil.move("old", "away")
+    refused("old/91.jpg (there is no such folder), and 9 more")
+    Path("old").mkdir()  # where a disk is mounted
+    refused("old/91.jpg (it is empty: is its disk mounted?), and 9 more")
+    assert cli("index", "verify", "F", "--sources").stdout == (
+        "old: cannot be read: it is empty: is its disk mounted? (10 files of the index)\n"
+    )
+    Path("old").rmdir()
+    shutil.move("away", "old")
+    shutil.move("old/blank", "blank")
+    Path("old/blank").symlink_to("blank")  # to itself: the system does not look through it
+    refused("old/blank/1.png (Too many levels of symbolic links), and 1 more")
+    assert cli("known", "new/blank.gif", "--index", "F", "--strict").returncode == 2
+    assert cli("index", "remove", "F", "old/blank").returncode == 0
+    Path("old/91.jpg").unlink()
+    Path("old/91.jpg").mkdir()
+    done = cli("index", "upgrade", "F")
+    assert (done.returncode, done.stderr) == (
+        0, "7 images read again\n1 file gone, and dropped:\n  old/91.jpg\n",
+    )  # fmt: skip
+
+
+def test_a_file_that_cannot_be_opened_is_not_dropped(there: Path, monkeypatch) -> None:
+    """Be it by upgrade, or by add after its times have changed."""
+    os.utime("old/91.jpg")
+    real = os.open
+
+    def refuse(path, *how, **more):
+        if os.fspath(path).endswith("91.jpg"):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *how, **more)
+
+    images = index_info("F").images
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr("imgsim.index.sources.open", lambda path, _: refuse(path), raising=False)
+    _refused(lambda: upgrade_index("F", THREADS), "old/91.jpg (Permission denied)")
+    assert len(add_to_index("F", "old", THREADS).skipped) == 2
+    assert index_info("F").images == images
+    told = {one.path: one.reason for one in verify_index("F", sources=True).sources}
+    assert told == {"old/91.jpg": "cannot be read: Permission denied"}
+
+
+def test_archives_that_are_gone(there: Path) -> None:
+    shutil.make_archive("all", "zip", "old")
+    build_index("G", "all.zip", THREADS)
+    whole = Path("all.zip").read_bytes()
+    Path("all.zip").write_bytes(whole[:99])
+    with pytest.raises(UsageError, match="are not gone"):
+        upgrade_index("G", THREADS)
+    Path("all.zip").unlink()
+    assert {one.reason for one in verify_index("G", sources=True).sources} == {"gone"}
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are UTF-8 there")
+def test_paths_that_are_no_utf_8(there: Path, cli) -> None:
+    name = os.fsdecode(b"o\xffld")
+    shutil.copytree("old", name, copy_function=shutil.copy2)
+    build_index("G", name, THREADS)
+    raw = base64.b64encode(b"o\xffld").decode()
+    info = json.loads(cli("index", "info", "G", "-f", "json").stdout)
+    jsonschema.validate(info, schema("imgsim.index/1"))
+    assert [one["path_bytes"] for one in info["roots"]] == [raw]
+    (there / name / "91.jpg").unlink()
+    document = json.loads(cli("known", "new/91 small.jpg", "--index", "G", "-f", "json").stdout)
+    jsonschema.validate(document, schema("imgsim.known/1"))
+    (answer,) = document["answers"]
+    assert base64.b64decode(answer["unverified_bytes"]) == b"o\xffld/91.jpg"
+
+
+def test_a_plan_within_a_folder_of_the_index(there: Path, cli) -> None:
+    """New files can be removed, those of the index never, be they changed since."""
+    Path("old/incoming").mkdir()
+    for name in ("old", "changed"):
+        shutil.copy("old/92.jpg", f"old/incoming/{name}.jpg")
+    Image.fromarray(landscape(77, 320, 240)).save("old/incoming/changed.jpg")
+    build_index("G", "old", THREADS)
+    shutil.copy("old/91.jpg", "old/incoming/new.jpg")
+    shutil.copy("old/91.jpg", "old/incoming/changed.jpg")
+    done = cli("find-dupes", "old/incoming", "--index", "G", "--plan", "plan.json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(Path("plan.json").read_text())
+    assert [one["path"] for g in plan["groups"] for one in g["remove"]] == ["incoming/new.jpg"]
+    assert main(["apply", "plan.json", "--yes"]) == 0
+    assert sorted(p.name for p in Path("old/incoming").glob("*.jpg")) == ["changed.jpg", "old.jpg"]
+
+
 def test_an_index_is_one_of_auto(there: Path, cli) -> None:
     full = replace(THREADS, decode=DecodeMode.FULL)
     with library.Index.open("F", options=THREADS) as index:
@@ -449,9 +596,37 @@ def test_an_index_is_one_of_auto(there: Path, cli) -> None:
             _refused(lambda call=call: call("new/91 small.jpg", "phash"), "of auto, not of phash")
         _refused(lambda: index.known("new", "phash"), "auto or local")
     _refused(lambda: library.Index.open("F", options=full), "add --decode reduced")
-    _refused(lambda: build_index("F", "old", THREADS), "imgsim index add")
+    _refused(lambda: build_index("F", "old", THREADS), "imgsim index add", "delete the folder")
+    _refused(lambda: build_index("old/92.jpg", "old", THREADS), "old/92.jpg is a file")
     _refused(lambda: build_index("new", "old", THREADS), "not empty")
     _refused(lambda: add_to_index("F", b"x", THREADS), "in memory")
     _refused(lambda: Snapshot(Path("new")), "no index at new")
     assert cli("search", "new/91 small.jpg", "--index", "F").stdout.count("old/91.jpg") == 1
     assert cli("known", "new", "--index", "F", "--in", "old").returncode == 2
+    done = cli("known", "new", "--index", "F", "--index", "F")
+    assert (done.returncode, "--index is given twice" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("segments", 0, "sections", "order", "size_bytes"), {}),
+        (("segments", 0, "files"), -1),
+        (("segments", 0, "name"), "../other.segment"),
+        (("maker", "decoder"), "pillow"),
+        (("maker", "decode"), "no mode"),
+        (("generation",), "1"),
+    ],
+)
+def test_a_manifest_with_a_right_sum_and_no_sense_is_refused(
+    where: tuple[str | int, ...], value: object, made: Path, tmp_path: Path
+) -> None:
+    whole = json.loads((made / "F" / NAME).read_text())
+    part = whole["body"]
+    for step in where[:-1]:
+        part = part[step]
+    part[where[-1]] = value
+    whole["crc"] = manifests._crc(whole["body"])
+    (tmp_path / NAME).write_text(json.dumps(whole))
+    with pytest.raises(UsageError, match="cut short, or was changed"):
+        read_manifest(tmp_path)

@@ -10,9 +10,11 @@ from PIL import Image, ImageOps
 
 from imgsim.comparators.local import LAYOUT, LocalFeatures, records
 from imgsim.decode.spec import DecodeMode
+from imgsim.errors import UsageError
 from imgsim.index import rows as index_rows
 from imgsim.index.manifest import Maker
 from imgsim.index.segment import FileRecord, NewContent, NewFile
+from imgsim.index.snapshot import Snapshot
 from imgsim.index.writer import Batch, IndexWriter
 from imgsim.pictures.generate import landscape
 from imgsim.propose import keypoints
@@ -96,6 +98,39 @@ def test_an_index_proposes_what_one_array_does(
     assert proposed > (30 if common == 48 else 10)
     near, wanted = one.nearest(rows, 4), other.nearest(rows, 4)
     assert near.rows.tolist() == wanted.rows.tolist()
+
+
+def test_damage_never_changes_what_is_proposed(rows: np.ndarray, tmp_path: Path) -> None:
+    """Whichever byte is turned, what was proposed is as before, or the index refused."""
+    flat = np.arange(len(rows)) >= len(rows) - 2
+    with _write(tmp_path / "F", rows, flat, 7) as writer:
+        entries = writer.snapshot.manifest.segments
+
+    def proposed() -> object:
+        snapshot = Snapshot(tmp_path / "F")
+        index = ProposalIndex(snapshot.rows, snapshot.digests, hashes=True, jobs=1)
+        every = range(0, len(rows), 2)
+        return [index.propose(rows[i : i + 1], _digest(i), flat=bool(flat[i])) for i in every]
+
+    expected = proposed()
+    rng = np.random.default_rng(5)
+    refused = wrong = 0
+    for turn in range(32):
+        entry = entries[int(rng.integers(len(entries)))]
+        section = entry.sections[("rows", "order", "starts", "sums")[turn % 4]]
+        size = int(rng.choice([1, 64, 4096]))
+        start = section.offset + int(rng.integers(section.size_bytes))
+        path = tmp_path / "F" / entry.name
+        whole = bytearray(path.read_bytes())
+        end = min(start + size, section.offset + section.size_bytes)
+        damaged = bytes(byte ^ 0x21 for byte in whole[start:end])
+        path.write_bytes(whole[:start] + damaged + whole[end:])
+        try:
+            wrong += proposed() != expected
+        except UsageError:
+            refused += 1
+        path.write_bytes(whole)
+    assert (wrong, refused > 12) == (0, True)
 
 
 def test_several_are_proposed_together_as_closed_images_are(

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -85,7 +86,27 @@ def test_a_file_without_its_end_mark_is_not_kept(
         (tmp_path / f"{name}.{form.lower()}").write_bytes(data)
     (group,) = find(tmp_path).groups
     assert Path(group.kept.file.path).stem == "b whole"
-    assert group.keep_reason == "has the mark that ends a file"
+    assert group.keep_reason == "is written to its end"
+
+
+@pytest.mark.parametrize("form", ["HEIF", "AVIF"])
+def test_a_file_whose_last_part_was_never_written_is_not_kept(
+    form: str, jpeg: bytes, tmp_path: Path
+) -> None:
+    """Zeros take its place, of which no decoder tells."""
+    stream = io.BytesIO()
+    pillow_heif.register_heif_opener()
+    Image.open(io.BytesIO(jpeg)).save(stream, form, quality=92)
+    whole = stream.getvalue()
+    part = whole[: len(whole) * 4 // 5]
+    zeroed = part + bytes(len(whole) - len(part))
+    assert has_end(whole)
+    assert not has_end(zeroed)
+    for name, data, moment in (("a", zeroed, 1e9), ("b", whole, 1.1e9)):
+        (tmp_path / f"{name}.{form.lower()}").write_bytes(data)
+        os.utime(tmp_path / f"{name}.{form.lower()}", (moment, moment))
+    for group in find(tmp_path).groups:  # if they are still alike
+        assert Path(group.kept.file.path).stem == "b"
 
 
 @pytest.mark.parametrize("method", ["auto", "phash", "dhash"])

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from imgsim.act import paths
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, PlannedFolder, Removal
+from imgsim.addresses import printable
 from imgsim.comparators import registry
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import ImgsimError, UsageError
@@ -302,9 +303,8 @@ def _check(plan: Plan) -> None:
         removed.add(path)
         for reference in plan.references:
             if reference == b"." or path == reference or path.startswith(reference + b"/"):
-                raise UsageError(
-                    f"the plan removes {paths.shown(path)}, which is a reference", "strike it out"
-                )
+                whole = printable(os.path.join(plan.root, paths.native(path)))
+                raise UsageError(f"the plan removes {whole}, which is a reference", "strike it out")
         if removal.role == "exact" and removal.file.sha256 != group.keep.sha256:
             raise UsageError(
                 f"the plan calls {paths.shown(path)} exact, with another digest than the kept file",

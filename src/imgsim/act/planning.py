@@ -225,8 +225,8 @@ def _without_groups(
     found = result if isinstance(result, Duplicates) else None
     references = {
         path
-        for picture in pictures
-        if picture.file.reference and (path := real.inside(picture.file.root, root)) is not None
+        for one in _reference_paths(real, pictures, listed)
+        if (path := real.inside(one, root)) is not None
     }
     return Plan(
         root,
@@ -305,6 +305,26 @@ def _planned(picture: Picture, real: _RealPaths, root: str) -> PlannedFile:
 def _text(text: str) -> str:
     """A text that UTF-8 can hold: a rule may name a folder of other bytes."""
     return os.fsencode(text).decode("utf-8", "replace")
+
+
+def _reference_paths(
+    real: _RealPaths, pictures: Iterable[Picture], listed: Iterable[Picture]
+) -> set[str]:
+    """The folders that were given as references; where files to be removed lie in one, its files.
+
+    So it is with a lasting index: files that were added to its folders since are no references.
+    """
+    folders: set[str] = set()
+    for picture in listed:
+        folder = os.path.dirname(real.of(picture.file.path))
+        while folder not in folders:
+            folders.add(folder)
+            folder = os.path.dirname(folder)
+    return {
+        picture.file.path if os.path.realpath(picture.file.root) in folders else picture.file.root
+        for picture in pictures
+        if picture.file.reference
+    }
 
 
 class PlanFrame:

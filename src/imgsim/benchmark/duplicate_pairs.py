@@ -15,6 +15,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.addresses import printable
 from imgsim.benchmark.detection import MISTAKES, detection_of
 from imgsim.benchmark.measure import MIXED_PAIRS, SAMPLE, TIMED_PAIRS, Inputs, sample, shown
 from imgsim.benchmark.metrics import PairCounts
@@ -34,6 +35,7 @@ from imgsim.comparators.label import label
 from imgsim.comparators.local import ORIENTATIONS, records, turned
 from imgsim.comparators.recipes import Recipe
 from imgsim.dataset.labelled import LabelledImages
+from imgsim.errors import ImgsimError
 from imgsim.group.recipe_run import RecipeRun, split_judged
 from imgsim.group.rules import Rules, equal_pixels
 from imgsim.neighbours.hamming import bit_distances, words
@@ -97,6 +99,14 @@ def find_pairs(
             recipe, afresh, chosen, Rules(), limit, "normal", options, residuals=True
         ) as run:
             verdicts = run.verify_all()
+            lost = run.not_compared()
+        if lost:  # to count it as a pair that does not match would be a guess
+            one = lost[0]
+            names = f"{printable(one.left)} and {printable(one.right)}"
+            raise ImgsimError(
+                f"{names} could not be compared: {one.reason}",
+                "run it again while no file is changed: what was measured is kept",
+            )
         classes = [[detailed[i] for i in members] for members in run.classes]
         for members in classes:
             same[np.ix_(members, members)] = True

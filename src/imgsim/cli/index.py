@@ -125,7 +125,7 @@ def info(terminal: Terminal, /, folder: str, form: str) -> int:
 @talk_options
 @click.pass_obj
 def verify(terminal: Terminal, /, folder: str, sources: bool) -> int:
-    """Check the sums of the index F. Exits with 2 if something is wrong."""
+    """Check the sums of the index F, all of them. Exits with 2 if something is wrong."""
     from imgsim.report.indexes import wrong_text
     from imgsim.report.units import count
     from imgsim.tasks.index_state import verify_index
@@ -134,13 +134,17 @@ def verify(terminal: Terminal, /, folder: str, sources: bool) -> int:
     write(wrong_text(wrong.damaged + wrong.sources), None)
     if wrong.damaged:
         parts = "1 part is" if len(wrong.damaged) == 1 else f"{len(wrong.damaged)} parts are"
-        terminal.error(f"the index is damaged: {parts} wrong", "imgsim index build makes a new one")
+        terminal.error(f"the index is damaged: {parts} wrong", wrong.hint)
         return 2
     if wrong.sources:
-        terminal.error(
-            f"{count(len(wrong.sources), 'file')} of the index gone or changed",
-            "imgsim index add reads changed ones again, remove drops those that are gone",
-        )
+        told, hints = [], []
+        if wrong.changed:
+            told.append(f"{count(wrong.changed, 'file')} of the index gone or changed")
+            hints.append("imgsim index add reads changed ones again, remove drops those gone")
+        if wrong.unread:
+            told.append(f"{count(wrong.unread, 'file')} of the index cannot be read")
+            hints.append("mount their disk or make them readable")
+        terminal.error(", ".join(told), "; ".join(hints))
         return 2
     terminal.summary("the index is as it was written" + (", and so are its files" * sources))
     return 0
@@ -154,7 +158,9 @@ def verify(terminal: Terminal, /, folder: str, sources: bool) -> int:
 def upgrade(terminal: Terminal, /, folder: str, **given: Any) -> int:
     """Read all files of the index F again, as this version of imgsim does.
 
-    Needed when an earlier version made it. Files that are gone are dropped, and named.
+    Needed when an earlier version made it, and mends one whose features are damaged. Files that
+    are gone are dropped, and named. Exits with 2, and changes nothing, if one is not gone but
+    cannot be read, or its folder is away.
     """
     from imgsim.decode.spec import DEFAULT_MAX_PIXELS
     from imgsim.tasks.index_upkeep import upgrade_index

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 def index_option(help: str) -> Callable[[F], F]:
     """Return the option ``--index``."""
-    return click.option("--index", type=click.Path(), metavar="F", help=help)
+    return click.option(
+        "--index", type=click.Path(), metavar="F", multiple=True, callback=_one, help=help
+    )
+
+
+def _one(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> str | None:
+    if len(value) > 1:
+        raise click.UsageError("--index is given twice; pictures are compared with one index.", ctx)
+    return value[0] if value else None
 
 
 def open_snapshot(named: str) -> Snapshot:

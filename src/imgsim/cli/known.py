@@ -194,7 +194,7 @@ class _Tally:
         self.by_decisions = False
         self.decided = 0
         self.answers = self.known = self.not_read = self.not_compared = self.judged = 0
-        self.unsure = 0
+        self.unsure = self.failed = 0
 
     def add(self, answer: KnownAnswer) -> None:
         self.answers += 1
@@ -205,6 +205,7 @@ class _Tally:
         # of an index it is expected that some files are not there any more
         self.unsure += bool(answer.not_compared) and not (self.indexed and answer.gone)
         self.judged += answer.judged
+        self.failed += bool(answer.reason or answer.not_checked)
 
     def exit_code(self, terminal: Terminal, *, exit_zero: bool, empty_is_error: bool) -> int:
         """Return 1 if a file is known, 2 if none could be judged, or one not be compared."""
@@ -213,10 +214,10 @@ class _Tally:
         decided = self.decided if self.by_decisions else None
         counts = self.answers, self.known, self.not_read
         terminal.summary(known_summary(*counts, decided, self.not_compared))
-        if self.strict and (self.not_read or self.not_compared):
+        if self.strict and self.failed:
             terminal.error(
-                f"{self.not_read + self.not_compared} of {self.answers} files could not be read,"
-                " or not be compared (--strict)",
+                f"{self.failed} of {self.answers} files could not be read, or not be compared"
+                " (--strict)",
                 "their reasons stand beside them",
             )
             return 2

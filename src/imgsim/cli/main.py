@@ -125,7 +125,7 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
         terminal.say(error.format_message())
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "imgsim"
-        terminal.error(_one_line(error.format_message()), f"{name} --help")
+        terminal.error(_one_line(_in_plain_words(error)), f"{name} --help")
     except click.ClickException as error:
         terminal.error(_one_line(error.format_message()), "")
     except ImgsimError as error:
@@ -205,6 +205,14 @@ def _traceback(terminal: Terminal) -> None:
         import traceback
 
         terminal.say(traceback.format_exc().rstrip())
+
+
+def _in_plain_words(error: click.UsageError) -> str:
+    """What click says of an option."""
+    said = error.format_message()
+    return said.replace("valid integer range", "whole number").replace(
+        "valid float range", "number"
+    )
 
 
 def _one_line(text: Any) -> str:

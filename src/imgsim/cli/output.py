@@ -10,6 +10,9 @@ from pathlib import Path
 
 from imgsim.errors import UsageError, limit_hint
 
+_LONGEST_NAME = 255
+"""Bytes that file systems take."""
+
 
 def write(parts: Iterable[str], name: str | None, *, for_programs: bool = False) -> None:
     """Write text to a file, or to standard output if there is no name or it is ``-``.
@@ -27,6 +30,8 @@ def write(parts: Iterable[str], name: str | None, *, for_programs: bool = False)
     UsageError
         It cannot be written.
     """
+    if name == "":
+        raise UsageError("no file is named to be written", "name one, or - for standard output")
     try:
         if name is None or name == "-":
             _to_standard_output(parts, for_programs)
@@ -109,7 +114,7 @@ def _to_standard_output(parts: Iterable[str], for_programs: bool) -> None:
 
 
 def _to_file(parts: Iterable[str], path: Path) -> None:
-    part_path = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part_path = _part_of(path)
     try:
         with part_path.open("w", encoding="utf-8", newline="") as stream:
             stream.writelines(parts)
@@ -117,6 +122,13 @@ def _to_file(parts: Iterable[str], path: Path) -> None:
     except BaseException:
         part_path.unlink(missing_ok=True)
         raise
+
+
+def _part_of(path: Path) -> Path:
+    """The file beside another one that takes its place when it is whole."""
+    end = f".{os.getpid()}.part"
+    name = f".{path.name}{end}"
+    return path.with_name(name if len(os.fsencode(name)) <= _LONGEST_NAME else end)
 
 
 def write_bytes(data: bytes, path: Path, *, replace: bool = True) -> None:
@@ -142,7 +154,7 @@ def write_bytes(data: bytes, path: Path, *, replace: bool = True) -> None:
             path.write_bytes(data)
             return
         path = path.resolve()
-        part_path = path.with_name(f".{path.name}.{os.getpid()}.part")
+        part_path = _part_of(path)
         try:
             part_path.write_bytes(data)
             part_path.replace(path)

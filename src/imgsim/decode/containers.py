@@ -17,6 +17,7 @@ from imgsim.decode import tifftags
 PNG_DATA = frozenset({b"IDAT", b"fdAT"})
 _PNG_CHECKED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IEND", b"acTL", b"fcTL"}) | PNG_DATA
 _MEDIA_BOXES = frozenset({b"mdat", b"meta", b"moov"})
+_MANY_ZEROS = 1024
 _QOI_END = b"\0" * 7 + b"\1"
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 """Markers of JPEG that stand alone: TEM, RST0 to RST7 and SOI."""
@@ -42,9 +43,11 @@ def container_fault(data: bytes, format: str) -> str:
 
 
 def has_end(data: bytes) -> bool:
-    """Return whether a file has the mark that ends pictures of its format.
+    """Return whether a file has the end that pictures of its format have.
 
-    Most decoders do without, and some refuse such a file. True of formats that have none.
+    That is a mark, which most decoders do without and some miss. HEIC and AVIF have none: their
+    compressed data, which look like noise, do not end in many zeros, as those of a file do that
+    was not copied to its end. True of other formats.
 
     Parameters
     ----------
@@ -57,7 +60,15 @@ def has_end(data: bytes) -> bool:
         return _walk_gif(data)[1]
     if data.startswith(b"\x89PNG"):
         return any(name == b"IEND" for name, _, _ in whole_png_chunks(data))
+    if data[4:8] == b"ftyp":
+        media = [data[start:end] for name, start, end in boxes_of(data) if name == b"mdat"]
+        return not media or not _ends_in_zeros(media[-1])
     return _QOI_END in data[-64:] if data.startswith(b"qoif") else True
+
+
+def _ends_in_zeros(data: bytes) -> bool:
+    zeros = len(data) - len(data.rstrip(b"\0"))
+    return zeros > max(_MANY_ZEROS, len(data) // 50)
 
 
 def whole_png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -169,7 +169,10 @@ class Decoder:
             raise
         except Exception as error:
             said = decode_error(error, self.max_pixels, max(pixels, default=0))
-            raise said from (None if said is error else error)
+            try:
+                raise said from (None if said is error else error)
+            finally:
+                del said  # with it all frames, and their samples, would wait for the collector
 
     def _open(self, data: bytes, pixels: list[int], check: Check) -> Source:
         source = open_or_mend(data, self.max_pixels, check, self.check_memory)
@@ -190,31 +193,37 @@ class Decoder:
         self, data: bytes, source: Source, wants: Sequence[InputSpec], needed: list[int]
     ) -> Decoded:
         """Decode a file, or of a damaged one what is there; `needed` takes bytes of each step."""
-        fault, error = fault_before(data, source), None
-        if not fault:
+        fault = fault_before(data, source)
+        error: DecodeError | None = None
+        try:
+            if not fault:
+                try:
+                    decoded = self._decode(source, wants, needed)
+                    fault = fault_after(data, source)
+                    if not fault:
+                        return decoded
+                except NeedsMemory:
+                    raise
+                except Exception as raised:
+                    error = decode_error(raised, self.max_pixels, source.width * source.height)
+                    if not error.lasting:
+                        raise error from raised
+                    fault = _fault(raised)
+            needed.append(salvage_bytes(source))
+            self.check_memory(max(needed))
             try:
-                decoded = self._decode(source, wants, needed)
-                fault = fault_after(data, source)
-                if not fault:
-                    return decoded
+                return self._decode(open_damaged(data, source, fault), wants, needed)
             except NeedsMemory:
                 raise
+            except DecodeError as damaged:
+                # what the decoder said of the file as it is tells more
+                raise (error if error and not damaged.damaged else damaged) from None
             except Exception as raised:
-                error = decode_error(raised, self.max_pixels, source.width * source.height)
-                if not error.lasting:
-                    raise error from raised
-                fault = _fault(raised)
-        needed.append(salvage_bytes(source))
-        self.check_memory(max(needed))
-        try:
-            return self._decode(open_damaged(data, source, fault), wants, needed)
-        except NeedsMemory:
-            raise
-        except DecodeError as damaged:
-            # what the decoder said of the file as it is tells more
-            raise (error if error and not damaged.damaged else damaged) from None
-        except Exception as raised:
-            raise (error or raised) from raised
+                if error is None:
+                    raise
+                raise error from raised
+        finally:
+            error = None  # see `_limits_and_errors`
 
     def _decode(self, source: Source, wants: Sequence[InputSpec], needed: list[int]) -> Decoded:
         # One decode per scale serves all inputs of that scale.

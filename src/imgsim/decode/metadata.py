@@ -33,7 +33,7 @@ from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.recompression import compressed_twice
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 
-VERSION = 3
+VERSION = 4
 """Of what is read; raise it when a file can say something else."""
 
 

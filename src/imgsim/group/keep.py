@@ -191,7 +191,7 @@ ALWAYS: tuple[Criterion, ...] = (
     ("a reference file", lambda c: not c.picture.file.reference),
     ("more of the group agree on it", lambda c: c.picture.suspect),
     ("could be checked for damage", lambda c: bool(c.picture.unchecked)),
-    ("has the mark that ends a file", lambda c: not c.metadata.has_end),
+    ("is written to its end", lambda c: not c.metadata.has_end),
 )
 """What comes before all rules."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.index.snapshot import Snapshot
-from imgsim.index.sources import file_as_it_is, file_of, shown_path
+from imgsim.index.sources import Absent, file_as_it_is, file_of, shown_path
 from imgsim.propose.gallery import Gallery
 from imgsim.propose.index import ProposalIndex
 from imgsim.stamps import FileStamp
@@ -53,7 +53,7 @@ class IndexGallery(Gallery):
         facts = self.snapshot.facts(digest)
         for record in sorted(records, key=lambda one: os.fsencode(shown_path(one))):
             found = file_as_it_is(record, digest, self._seen)
-            if found is None:
+            if isinstance(found, Absent):
                 gone.append(shown_path(record))
             else:
                 there.append(Picture(found[0], digest, facts, settled=found[1]))

@@ -8,7 +8,7 @@ import os
 import zlib
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +21,15 @@ from imgsim.errors import UsageError
 from imgsim.folders import sync_folder
 from imgsim.types import ImageFacts
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    _T = TypeVar("_T", bound=DataclassInstance)
+
 NAME = "manifest.json"
 FORMAT = "imgsim-index"
-VERSION = 1
+VERSION = 2
 """Of the files of an index; a program reads no later one."""
-
-BUILD_AGAIN = "imgsim index build makes a new one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,23 +170,46 @@ def read_manifest(folder: Path) -> Manifest:
                 f"{shown(folder)} was written by a later imgsim (index format {version})",
                 "update imgsim",
             )
+        if version < VERSION:
+            raise UsageError(
+                f"{shown(folder)} was written by an earlier imgsim (index format {version})",
+                build_again(folder),
+            )
         body = whole["body"]
         if whole["crc"] != _crc(body):
             raise ValueError
-        return Manifest(
-            Maker(**body["maker"]),
-            tuple(_entry(one) for one in body["segments"]),
-            body["generation"],
-        )
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, zlib.error):
+        maker = _as_declared(Maker(**body["maker"]))
+        DecodeMode(maker.decode), maker.decoder_version  # raise where these are none
+        segments = tuple(_entry(one) for one in body["segments"])
+        return _as_declared(Manifest(maker, segments, body["generation"]))
+    except (
+        ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError,
+        ValueError, zlib.error,
+    ):  # fmt: skip
         raise damaged(folder / NAME, "it is cut short, or was changed") from None
 
 
 def _entry(one: dict[str, Any]) -> SegmentEntry:
-    sections = {name: Section(**section) for name, section in one["sections"].items()}
-    entry = SegmentEntry(**{**one, "sections": sections})
+    sections = {name: _as_declared(Section(**section)) for name, section in one["sections"].items()}
+    entry = _as_declared(SegmentEntry(**{**one, "sections": sections}))
+    if os.path.basename(entry.name) != entry.name:
+        raise ValueError  # a file elsewhere
     entry.removed_files()  # raises where that is no text of bits
     return entry
+
+
+def _as_declared(one: _T) -> _T:
+    """Return a record, or raise TypeError where a number or text of it is none.
+
+    None of the numbers is negative.
+    """
+    for field in fields(one):
+        value = getattr(one, field.name)
+        if field.type == "int" and not (type(value) is int and 0 <= value < 1 << 62):
+            raise TypeError
+        if field.type == "str" and type(value) is not str:
+            raise TypeError
+    return one
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -213,9 +239,28 @@ def shown(path: Path) -> str:
     return printable(os.fspath(path))
 
 
-def damaged(path: Path, what: str) -> UsageError:
-    """Return the error of a file of an index that is not as it was written."""
-    return UsageError(f"{shown(path)} is damaged: {what}", BUILD_AGAIN)
+def build_again(folder: Path) -> str:
+    """Return the hint where nothing but a new index helps."""
+    return f"delete the folder, then imgsim index build {shown(folder)} PATH..."
+
+
+def read_again(folder: Path) -> str:
+    """Return the hint where the list of files of an index is whole."""
+    return f"imgsim index upgrade {shown(folder)} reads the files again"
+
+
+def damaged(path: Path, what: str, *, files_known: bool = False) -> UsageError:
+    """Return the error of a file of an index that is not as it was written.
+
+    Parameters
+    ----------
+    path : Path
+    what : str
+    files_known : bool
+        Which files were indexed can still be read.
+    """
+    hint = read_again(path.parent) if files_known else build_again(path.parent)
+    return UsageError(f"{shown(path)} is damaged: {what}", hint)
 
 
 def check_maker(folder: Path, manifest: Manifest, decode: DecodeMode | None) -> None:
@@ -238,7 +283,7 @@ def check_maker(folder: Path, manifest: Manifest, decode: DecodeMode | None) -> 
     if is_outdated(manifest):
         raise UsageError(
             f"the features in {shown(folder)} are of an earlier imgsim",
-            f"imgsim index upgrade {shown(folder)} reads the files again",
+            read_again(folder),
         )
     made = manifest.maker
     if decode is not None and made.decode != decode.value:
@@ -259,7 +304,8 @@ def check_not_later(folder: Path, manifest: Manifest) -> None:
     own = Maker.own(DecodeMode(made.decode))
     if made.extractor != own.extractor:
         raise UsageError(
-            f"{shown(folder)} holds features of another method: {made.extractor}", BUILD_AGAIN
+            f"{shown(folder)} holds features of another method: {made.extractor}",
+            build_again(folder),
         )
     if made.extractor_version > own.extractor_version or made.decoder_version > own.decoder_version:
         raise UsageError(f"the features in {shown(folder)} are of a later imgsim", "update imgsim")

@@ -97,7 +97,7 @@ class SegmentRows(ArchiveRows):
             keypoints, which = segment.words.keypoints(word[rare], first[rare], end[rare])
             row, _ = rows_and_numbers(keypoints)
             if len(row) and (row.min() < 0 or row.max() >= len(segment.contents)):
-                raise damaged(segment.path, "a keypoint is of no row")
+                raise damaged(segment.path, "a keypoint is of no row", files_known=True)
             live = self._detailed[self._starts[i] + row] >= 0
             which = rare[which[live]]
             sharing += np.bincount(which, minlength=len(word))
@@ -123,6 +123,7 @@ class SegmentRows(ArchiveRows):
         first = np.flatnonzero(np.diff(keypoints, prepend=-1))
         words = np.bitwise_or.reduceat(bit, first) if len(first) else bit
         row, number = rows_and_numbers(keypoints[first])
+        self._segments[i].words.check_keypoints(row, number)
         mirrored = number >= KEYPOINTS
         order = np.argsort(mirrored, kind="stable")
         row, number, mirrored, words = row[order], number[order], mirrored[order], words[order]
@@ -144,7 +145,7 @@ def _found(
     try:
         return segment.words.find(word, value)
     except IndexError:
-        raise damaged(segment.path, "its words lead to no row") from None
+        raise damaged(segment.path, "its words lead to no row", files_known=True) from None
 
 
 def _distinct_words(

@@ -18,13 +18,16 @@ from imgsim.cache.records import dump, load_record
 from imgsim.comparators.local import LAYOUT
 from imgsim.group.rules import flat_identity
 from imgsim.index.manifest import Section, SegmentEntry, damaged
-from imgsim.index.words import WORDS, Words, keypoints_of, tables
+from imgsim.index.pieces import PIECE, Pieces, all_sums
+from imgsim.index.words import WORDS, Begins, Words, keypoints_of, tables
 from imgsim.propose.figures import are_figures
+from imgsim.read.scratch import release
 from imgsim.types import ImageFacts
 
-_MAGIC = b"imgsim-index segment 1\n".ljust(64, b"\0")
-_ALIGNED = 64
-_PIECE = 1 << 22
+_MAGIC = b"imgsim-index segment 2\n".ljust(64, b"\0")
+_ALIGNED = PIECE
+SUFFIX = ".segment"
+_AT_ONCE = 1 << 22
 
 _TEXT = [("text", "<u8"), ("text_bytes", "<u4"), ("text_crc", "<u4")]
 
@@ -48,10 +51,14 @@ FILE = np.dtype([("name", np.uint8, 16), ("digest", np.uint8, 32), ("skipped", n
 """A file. `name`: a digest of its absolute path; `digest`: of its content; `skipped`: it could not
 be read; the text: a `FileRecord`."""
 
-SECTIONS = ("rows", "order", "starts", "contents", "files", "texts")
+SECTIONS = ("rows", "order", "starts", "sums", "contents", "files", "texts")
+
+MADE_AGAIN = ("rows", "order", "starts", "sums")
+"""Sections that are not needed to read all files again."""
 
 ESSENTIAL = ("contents", "files")
-"""Sections whose sums are checked whenever an index is opened; those of others by `verify`."""
+"""Sections whose sums are checked whenever an index is opened; in the others the sums of what is
+read are, and by `verify` all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +137,14 @@ class _Writing:
         self.sections: dict[str, Section] = {}
         stream.write(_MAGIC)
 
+    def align(self) -> int:
+        """Fill up with zeros to where a section can begin, and return that place."""
+        self.stream.write(b"\0" * (-self.stream.tell() % _ALIGNED))
+        return self.stream.tell()
+
     def section(self, name: str, parts: Iterable[bytes | memoryview]) -> None:
         stream = self.stream
-        stream.write(b"\0" * (-stream.tell() % _ALIGNED))
-        offset, crc = stream.tell(), 0
+        offset, crc = self.align(), 0
         for part in parts:
             crc = zlib.crc32(part, crc)
             stream.write(part)
@@ -192,8 +203,7 @@ def write_segment(
         writing = _Writing(stream)
         writing.section("rows", _rows(described, contents, rows))
         stream.flush()
-        offset = writing.sections["rows"].offset
-        written = _mapped(path, offset, LAYOUT, len(contents))
+        written = _part(_mapped(stream), writing.sections["rows"], LAYOUT)
         detailed = np.flatnonzero(~described["flat"])
         keypoints = keypoints_of(written, detailed)
         starts: list[bytes] = []
@@ -205,6 +215,9 @@ def write_segment(
 
         writing.section("order", orders())
         writing.section("starts", starts)
+        end = writing.align()
+        stream.flush()
+        writing.section("sums", all_sums(_mapped(stream)[:end]))
         writing.section("contents", [described.tobytes()])
         writing.section("files", [named.tobytes()])
         writing.section("texts", texts)
@@ -245,20 +258,29 @@ def pixels_key(facts: ImageFacts) -> NDArray[np.uint8]:
     return np.frombuffer(data, np.uint8)
 
 
-def _mapped(path: Path, offset: int, dtype: np.dtype[Any], n: int) -> NDArray[Any]:
-    """Map some records of a file; an empty array if there are none, which cannot be mapped."""
-    if n == 0:
-        return np.zeros(0, dtype)
-    return np.memmap(path, dtype, "r", offset, (n,)).view(np.ndarray)
+def _mapped(stream: BinaryIO) -> NDArray[np.uint8]:
+    """Map a file, which is not empty, to be read."""
+    return np.memmap(stream, np.uint8, "r").view(np.ndarray)
+
+
+def _part(whole: NDArray[np.uint8], section: Section, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The records of a section of a file."""
+    return whole[section.offset : section.offset + section.size_bytes].view(dtype)
 
 
 class Segment:
     """A segment that is read. Only what is asked for comes into memory.
 
+    It is mapped whole when it is opened, which keeps it, whatever becomes of its file: a writer
+    may remove that meanwhile (on Windows the system refuses, and the next writer does). It takes
+    one descriptor.
+
     Parameters
     ----------
     folder : Path
     entry : SegmentEntry
+    row_bytes : int
+        Of a row; another version of imgsim may have other ones.
 
     Raises
     ------
@@ -273,7 +295,7 @@ class Segment:
         Of dtype `CONTENT` and `FILE`.
     """
 
-    def __init__(self, folder: Path, entry: SegmentEntry) -> None:
+    def __init__(self, folder: Path, entry: SegmentEntry, row_bytes: int) -> None:
         self.path = folder / entry.name
         self.entry = entry
         with self.path.open("rb") as stream:
@@ -283,17 +305,21 @@ class Segment:
                 raise damaged(self.path, f"it is {what}")
             if stream.read(len(_MAGIC)) != _MAGIC:
                 raise damaged(self.path, "it is no segment")
-        self._check_sizes()
+            self._whole = _mapped(stream)
+        if len(self._whole) != size:
+            raise damaged(self.path, "it is cut short")
+        self._check_sizes(row_bytes)
         self.contents = self._section("contents", CONTENT)
         self.files = self._section("files", FILE)
         for name in ESSENTIAL:
             self.check(name)
 
-    def _check_sizes(self) -> None:
+    def _check_sizes(self, row_bytes: int) -> None:
         """Raise UsageError if a section is missing, or has not the size that it should have."""
         entry = self.entry
         sizes = {
-            "rows": entry.contents * LAYOUT.itemsize,
+            "sums": entry.sections["sums"].offset // PIECE * 4 if "sums" in entry.sections else 0,
+            "rows": entry.contents * row_bytes,
             "contents": entry.contents * CONTENT.itemsize,
             "files": entry.files * FILE.itemsize,
         }
@@ -307,31 +333,37 @@ class Segment:
                 raise damaged(self.path, f"its {name} lie elsewhere")
 
     def _section(self, name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
-        section = self.entry.sections[name]
-        return _mapped(self.path, section.offset, dtype, section.size_bytes // dtype.itemsize)
+        return _part(self._whole, self.entry.sections[name], dtype)
 
     def check(self, name: str) -> None:
         """Raise UsageError if a section is not as it was written."""
-        section = self.entry.sections[name]
-        crc, left = 0, section.size_bytes
-        with self.path.open("rb") as stream:
-            stream.seek(section.offset)
-            while left and (part := stream.read(min(left, _PIECE))):
-                crc, left = zlib.crc32(part, crc), left - len(part)
-        if left or crc != section.crc:
-            raise damaged(self.path, f"the check sum of its {name} is wrong")
+        data = self._section(name, np.dtype(np.uint8))
+        crc = 0
+        for start in range(0, len(data), _AT_ONCE):
+            crc = zlib.crc32(data[start : start + _AT_ONCE].data, crc)
+            if name not in ESSENTIAL:
+                release(data)
+        if crc != self.entry.sections[name].crc:
+            known = name in MADE_AGAIN
+            raise damaged(self.path, f"the check sum of its {name} is wrong", files_known=known)
 
     @cached_property
     def rows(self) -> NDArray[Any]:
-        """Its rows, ndarray of dtype `LAYOUT`, shape (contents,)."""
+        """Its rows, ndarray of dtype `LAYOUT`, shape (contents,).
+
+        Whether they are as they were written is not looked at: `take` does, and `words`.
+        """
         return self._section("rows", LAYOUT)
 
     @cached_property
     def words(self) -> Words:
         """The words of its keypoints."""
         number = np.dtype("<u4")
-        starts, order = (self._section(name, number) for name in ("starts", "order"))
-        return Words(self.rows, starts.reshape(WORDS, -1), order.reshape(WORDS, -1))
+        sections = self.entry.sections
+        starts, order, sums = (self._section(name, number) for name in ("starts", "order", "sums"))
+        pieces = Pieces(self.path, self._whole[: sections["sums"].offset], sums)
+        begins = Begins(*(sections[name].offset for name in ("rows", "starts", "order")))
+        return Words(self.rows, starts.reshape(WORDS, -1), order.reshape(WORDS, -1), pieces, begins)
 
     @cached_property
     def _texts(self) -> NDArray[np.uint8]:
@@ -351,7 +383,7 @@ class Segment:
         rows = self.rows[places]
         for row, crc in zip(rows, self.contents["row_crc"][places].tolist(), strict=True):
             if zlib.crc32(row.tobytes()) != crc:
-                raise damaged(self.path, "the check sum of a row is wrong")
+                raise damaged(self.path, "the check sum of a row is wrong", files_known=True)
         return rows
 
     def _text(self, record: np.void) -> bytes:
@@ -378,9 +410,9 @@ class Segment:
 
 def file_name(generation: int, number: int) -> str:
     """The name of a segment that is written with a generation of the manifest."""
-    return f"{generation:08}-{number:04}.segment"
+    return f"{generation:08}-{number:04}{SUFFIX}"
 
 
 def segments_there(folder: Path) -> list[Path]:
     """Files of segments that lie in a folder, whether the manifest names them or not."""
-    return sorted(folder.glob("*.segment"))
+    return sorted(folder.glob(f"*{SUFFIX}"))

@@ -101,7 +101,8 @@ class Snapshot:
         for tried in range(_TRIES):
             self.manifest = read_manifest(folder)
             try:
-                self.segments = [Segment(folder, entry) for entry in self.manifest.segments]
+                row_bytes = self.manifest.maker.row_bytes
+                self.segments = [Segment(folder, e, row_bytes) for e in self.manifest.segments]
                 break
             except FileNotFoundError as error:  # put together with others meanwhile
                 if tried + 1 == _TRIES:
@@ -205,6 +206,20 @@ class Snapshot:
         """The numbers of all files by digests of their absolute paths, see `segment.name_of`."""
         names = self._of_files("name")
         return {names[i].tobytes(): i for i in np.flatnonzero(self._is_live).tolist()}
+
+    def named(self, names: Sequence[bytes]) -> set[bytes]:
+        """Which of some digests of absolute paths are those of its files.
+
+        Parameters
+        ----------
+        names : sequence of bytes
+            See `segment.name_of`.
+        """
+        own = self._of_files("name")
+        asked = np.frombuffer(b"".join(names), np.uint8).reshape(-1, own.shape[1])
+        # as a table, which NumPy 2.0 would choose, it has no numbers from 2**63 on
+        near = np.flatnonzero(np.isin(_keys(own), _keys(asked), kind="sort") & self._is_live)
+        return {own[i].tobytes() for i in near.tolist()}.intersection(names)
 
     def equal_flat(self, facts: ImageFacts) -> list[str]:
         """The contents of flat pictures that have equal pixels."""

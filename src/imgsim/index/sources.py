@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import time
 from dataclasses import replace
+from typing import NamedTuple
 
-from imgsim.addresses import Address
+from imgsim.addresses import INSIDE, Address
 from imgsim.index.segment import FileRecord
 from imgsim.read.archives.listing import as_address
-from imgsim.read.content import Content
+from imgsim.read.content import ChangedFile, Content
 from imgsim.read.files import MAX_FILE_BYTES
 from imgsim.stamps import FileStamp
 from imgsim.types import ImageFile
@@ -62,8 +65,34 @@ def is_unchanged(record: FileRecord, stamp: FileStamp) -> bool:
     return record.settled and stamp == own
 
 
-def found_at(record: FileRecord, path: str) -> tuple[ImageFile, bool] | None:
-    """Return a file of an index with what the system tells of it now; None if it is gone.
+class Absent(NamedTuple):
+    """Why a file of an index cannot be had as it was indexed.
+
+    Attributes
+    ----------
+    reason : str
+    known : bool
+        It is gone, or was changed. If not, nobody knows: it, or what it lies in, cannot be read.
+    folder : str
+        What it lies in and is not there, or is empty; else empty.
+    """
+
+    reason: str
+    known: bool
+    folder: str = ""
+
+    @property
+    def gone(self) -> bool:
+        """Nothing is there any more, for certain."""
+        return self.known and self.reason.startswith(GONE.reason)
+
+
+CHANGED = Absent("changed", True)
+GONE = Absent("gone", True)
+
+
+def found_at(record: FileRecord, path: str) -> tuple[ImageFile, bool] | Absent:
+    """Return a file of an index with what the system tells of it now.
 
     Parameters
     ----------
@@ -82,20 +111,89 @@ def found_at(record: FileRecord, path: str) -> tuple[ImageFile, bool] | None:
         if record.inside:
             address = as_address(path)
             if not isinstance(address, Address):
-                return None
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
             file = replace(file, path=address).with_stamp(address.stamp)
             return file, address.stamp_is_current
         status = os.stat(path)
-    except (OSError, ValueError):
-        return None
+    except (OSError, ValueError) as error:
+        return _absent(record, path, error)
+    if not stat.S_ISREG(status.st_mode):
+        what = "a folder" if stat.S_ISDIR(status.st_mode) else "something else"
+        return Absent(f"gone: {what} is there now", True)
     file = replace(file, path=path, hard_links=max(1, status.st_nlink), device=status.st_dev)
     return file.with_stamp(FileStamp.of(status)), True
 
 
+def _absent(record: FileRecord, path: str, error: Exception) -> Absent:
+    if isinstance(error, ChangedFile):
+        return CHANGED
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return _gone(record, path) if record.base else GONE
+    reason = error.strerror if isinstance(error, OSError) else None
+    return Absent(f"cannot be read: {reason or error}", False)
+
+
+def _gone(record: FileRecord, path: str) -> Absent:
+    """Tell whether a path at which nothing is names a file that is gone, or a disk that is.
+
+    A file is gone if the folder that was indexed is there, and so is all that lies on the way to
+    what is missing: no link leads nowhere, and no folder is empty that may be where a disk belongs.
+    """
+    on_disk = os.path.abspath(path.partition(INSIDE)[0] if record.inside else path)
+    if record.inside and os.path.exists(on_disk):
+        return GONE
+    root = record.from_anywhere(record.root)
+    if not on_disk.startswith(root.rstrip(os.sep) + os.sep):  # it was named by itself
+        root = os.path.dirname(on_disk)
+    there = on_disk
+    while True:
+        if os.path.islink(there):
+            return Absent("cannot be read: a link leads nowhere", False)
+        there = os.path.dirname(there)
+        try:
+            status = os.stat(there)
+            break
+        except (FileNotFoundError, NotADirectoryError):
+            if len(there) <= len(root):
+                return _away(root, "there is no such folder")
+        except OSError as error:
+            return Absent(f"cannot be read: {error.strerror}", False)
+    if not stat.S_ISDIR(status.st_mode):
+        return _away(root, "it is no folder") if len(there) <= len(root) else GONE
+    if (there == root or status.st_dev != record.device) and _is_empty(there):
+        return _away(there, "it is empty: is its disk mounted?")
+    return GONE
+
+
+def _away(folder: str, why: str) -> Absent:
+    return Absent(f"cannot be read: {why}", False, folder)
+
+
+def _is_empty(folder: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
+
+
+def unreadable(path: str) -> str:
+    """Return why the bytes of a file cannot be had; empty if they can, or it is none any more."""
+    if isinstance(path, Address):
+        path = path.container
+    try:
+        if path and os.path.isfile(path):
+            with open(path, "rb") as stream:
+                stream.read(1)
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    return ""
+
+
 def file_as_it_is(
     record: FileRecord, digest: str, seen: dict[str, FileStamp] | None = None
-) -> tuple[ImageFile, bool] | None:
-    """Return a file of an index as it lies there now; None if it is gone, or holds another content.
+) -> tuple[ImageFile, bool] | Absent:
+    """Return a file of an index as it lies there now, or why it cannot be had.
 
     What the system tells of it decides; where it tells of a change, the bytes do.
 
@@ -113,9 +211,10 @@ def file_as_it_is(
         See `Picture`.
     """
     now = time.time_ns()
-    found = found_at(record, shown_path(record))
-    if found is None:
-        return None
+    path = shown_path(record)
+    found = found_at(record, path)
+    if isinstance(found, Absent):
+        return found
     file, certain = found
     stamp = file.stamp
     try:
@@ -123,10 +222,10 @@ def file_as_it_is(
         if certain and (known or is_unchanged(record, stamp)):
             return file, True
         if stamp.size_bytes != record.size_bytes or stamp.size_bytes > MAX_FILE_BYTES:
-            return None
+            return CHANGED
         Content(file.path, digest).read()
-    except (OSError, ValueError):
-        return None
+    except (OSError, ValueError) as error:
+        return _absent(record, path, error)
     settled = stamp.is_settled(now)
     if seen is not None and settled:
         seen[file.path] = stamp

@@ -22,10 +22,12 @@ from imgsim.index.manifest import (
     Maker,
     Manifest,
     SegmentEntry,
+    is_outdated,
     shown,
     write_manifest,
 )
 from imgsim.index.segment import (
+    SUFFIX,
     NewContent,
     NewFile,
     file_name,
@@ -36,6 +38,7 @@ from imgsim.index.snapshot import Snapshot
 from imgsim.locks import FileLock
 
 _LOCK = "lock"
+_PART = f"{NAME}.part"
 
 BATCH = 512
 """Files that are written together: what a killed writer loses, at most."""
@@ -91,7 +94,7 @@ class IndexWriter:
         try:
             self.snapshot = Snapshot(folder)
             named = {entry.name for entry in self.snapshot.manifest.segments}
-            for path in [*segments_there(folder), folder / f"{NAME}.part"]:
+            for path in [*segments_there(folder), folder / _PART]:
                 if path.name not in named:
                     with suppress(OSError):  # a reader may have it open, on Windows
                         path.unlink()
@@ -108,16 +111,13 @@ class IndexWriter:
         UsageError
             There is something at this path, or it cannot be made.
         """
-        if (folder / NAME).exists():
-            raise UsageError(
-                f"there is an index at {shown(folder)}", "imgsim index add goes on with it"
-            )
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if any(entry.name != _LOCK for entry in folder.iterdir()):
+            if folder.exists() and not folder.is_dir():
                 raise UsageError(
-                    f"{shown(folder)} is not empty", "name a folder that does not exist yet"
+                    f"{shown(folder)} is a file", "name a folder that does not exist yet"
                 )
+            folder.mkdir(parents=True, exist_ok=True)
+            _check_empty(folder)
             lock = _locked(folder)
             try:
                 write_manifest(folder, Manifest(maker))
@@ -154,7 +154,8 @@ class IndexWriter:
         """Drop some files, by their numbers."""
         manifest = self.snapshot.with_removed(numbers)
         self._commit(manifest, manifest.segments, [])
-        self.tidy()
+        if not is_outdated(manifest):  # else its rows are not to be written anew
+            self.tidy()
 
     def replace_all(self, maker: Maker, batches: Iterable[Batch]) -> None:
         """Put others in the place of all contents and files, in one step.
@@ -173,13 +174,8 @@ class IndexWriter:
     ) -> None:
         """Write segments, then the manifest; then remove segments that it no longer names."""
         generation = manifest.generation + 1
-        written: list[SegmentEntry] = []
+        segments = (*kept, *self._write(generation, new))
         try:
-            for number, batch in enumerate(new):
-                if batch.contents or batch.files:
-                    name = file_name(generation, number)
-                    written.append(write_segment(self.folder, name, *batch))
-            segments = (*kept, *written)
             sync_folder(self.folder)
             write_manifest(self.folder, replace(manifest, segments=segments, generation=generation))
         except OSError as error:
@@ -191,6 +187,24 @@ class IndexWriter:
             if name not in named:
                 with suppress(OSError):
                     (self.folder / name).unlink()
+
+    def _write(self, generation: int, new: Iterable[Batch]) -> list[SegmentEntry]:
+        """Write segments that no manifest names yet; where one cannot be written, none stays."""
+        names: list[str] = []
+        written: list[SegmentEntry] = []
+        try:
+            for number, batch in enumerate(new):
+                if batch.contents or batch.files:
+                    names.append(file_name(generation, number))
+                    written.append(write_segment(self.folder, names[-1], *batch))
+        except (OSError, UsageError) as error:
+            for name in names:
+                with suppress(OSError):
+                    (self.folder / name).unlink()
+            if isinstance(error, OSError):
+                raise _unwritable(self.folder, error) from None
+            raise  # what was to be written cannot be read
+        return written
 
     def tidy(self) -> None:
         """Put small segments together, and write those anew of which much was removed."""
@@ -231,6 +245,27 @@ class IndexWriter:
             return snapshot.rows.take(np.array(numbers, np.int64))
 
         self._commit(snapshot.manifest, kept, [Batch(contents, rows, files)])
+
+
+def _check_empty(folder: Path) -> None:
+    """Refuse to make an index in a folder that holds something.
+
+    Raises
+    ------
+    UsageError
+    """
+    names = {entry.name for entry in folder.iterdir()} - {_LOCK}
+    if NAME in names:
+        raise UsageError(
+            f"there is an index at {shown(folder)}",
+            "imgsim index add goes on with it; delete the folder for a new one",
+        )
+    if names and all(name.endswith(SUFFIX) or name == _PART for name in names):
+        raise UsageError(
+            f"{shown(folder)} holds what is left of an index", "delete the folder, or name another"
+        )
+    if names:
+        raise UsageError(f"{shown(folder)} is not empty", "name a folder that does not exist yet")
 
 
 def _locked(folder: Path) -> FileLock:

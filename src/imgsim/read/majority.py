@@ -11,6 +11,7 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +106,14 @@ def changed_blocks(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
     return float((blocks > 0).mean())
 
 
-def find_suspects(groups: Sequence[Group], collection: Collection, options: RunOptions) -> set[str]:
+class Suspects(NamedTuple):
+    """What `find_suspects` returns."""
+
+    suspects: set[str]
+    lost: set[str]
+
+
+def find_suspects(groups: Sequence[Group], collection: Collection, options: RunOptions) -> Suspects:
     """Find the kept files that differ in a few blocks from what more of their group agree on.
 
     Parameters
@@ -117,12 +125,15 @@ def find_suspects(groups: Sequence[Group], collection: Collection, options: RunO
 
     Returns
     -------
-    set of str
+    suspects : set of str
         Identities (see `Picture.identity`) of pictures to be kept only if no other can be.
+    lost : set of str
+        Digests of kept files that could not be compared, since one cannot be read, or a worker
+        died.
     """
     pairs = [pair for group in groups if (pair := _kept_and_majority(group)) is not None]
     if not pairs:
-        return set()
+        return Suspects(set(), set())
     label = f"changed blocks/1 {decoder_id(DecodeMode.FULL)}"
     with closing(options.open_cache()) as cache:
         known = cache.verdicts(label, [kept.digest for kept, _ in pairs])
@@ -131,9 +142,11 @@ def find_suspects(groups: Sequence[Group], collection: Collection, options: RunO
         fresh = _compare(new, collection, options)
         cache.keep_verdicts(label, {contents: Verdict(share) for contents, share in fresh.items()})
     shares |= fresh
-    return {
-        pair[0].identity for pair in pairs if 0 < shares.get(_contents(pair), 1.0) <= MAX_CHANGED
-    }
+    known_pairs = [(pair[0], shares.get(_contents(pair))) for pair in pairs]
+    return Suspects(
+        {kept.identity for kept, share in known_pairs if share and share <= MAX_CHANGED},
+        {kept.digest for kept, share in known_pairs if share is None},
+    )
 
 
 def _contents(pair: tuple[Picture, Picture]) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import tempfile
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, limit_hint
 
 _IN_MEMORY = 256 << 20  # bytes
 _ZEROS = bytes(1 << 20)
+_LARGER = "set TMPDIR to a folder on a larger disk"
 
 
 def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -92,5 +94,5 @@ def needs_space(size: int) -> Iterator[None]:
         folder = tempfile.gettempdir() if tempfile.tempdir else "the folder of temporary files"
         raise UsageError(
             f"no room for {size:,} bytes in {folder}: {error.strerror or error}",
-            "set TMPDIR to a folder on a larger disk",
+            limit_hint(error) if error.errno == errno.EFBIG else _LARGER,
         ) from None

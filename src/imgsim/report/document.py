@@ -76,7 +76,10 @@ def find_dupes_stream(
         ),
         "related": related_document(duplicates.related),
         "decided_groups": len(duplicates.decided_groups),
-        "unverified": [path_document(path) for path in duplicates.unverified],
+        "unverified": [
+            {**path_document(p.left), **path_document(p.right, "with")}
+            for p in duplicates.unverified
+        ],
         "reclaimable_bytes": duplicates.reclaimable_bytes,
         "folder_pairs": folder_pairs_document(folder_pairs(duplicates)),
     }
@@ -251,6 +254,7 @@ def _method_matches_document(method: MethodMatches, *, timing: bool) -> dict[str
     if timing:
         document["seconds_per_pair"] = method.seconds_per_pair
     document["not_compared"] = not_compared_document(method.not_compared)
+    document["not_checked"] = skipped_document(method.not_checked)
     document["queries"] = [_query_matches_document(query, scale) for query in method.queries]
     return document
 
@@ -378,13 +382,20 @@ def path_text(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def path_document(path: str) -> dict[str, str]:
-    """Return a path, and its bytes in base64 where it is no UTF-8, or CSV shows it escaped."""
+def path_document(path: str, key: str = "path") -> dict[str, str]:
+    """Return a path, and its bytes in base64 where it is no UTF-8, or CSV shows it escaped.
+
+    Parameters
+    ----------
+    path : str
+    key : str
+        Of the path; that of the bytes ends with ``_bytes``.
+    """
     text = path_text(path)
     raw = os.fsencode(path)
     if text.encode() == raw == csv_text(text).encode():
-        return {"path": text}
-    return {"path": text, "path_bytes": base64.b64encode(raw).decode()}
+        return {key: text}
+    return {key: text, f"{key}_bytes": base64.b64encode(raw).decode()}
 
 
 def json_text(document: Any) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from imgsim.addresses import printable
-from imgsim.report.document import heading, json_text, path_text
+from imgsim.report.document import heading, json_text, path_document
 from imgsim.report.text import skipped_lines
 from imgsim.report.units import count, size
 from imgsim.tasks.index_state import IndexInfo
@@ -30,9 +30,9 @@ def info_text(info: IndexInfo) -> Iterator[str]:
 def info_json(info: IndexInfo) -> Iterator[str]:
     """Yield what an index holds as JSON."""
     document = asdict(info)
-    document["path"] = path_text(info.path)
+    document |= path_document(info.path)
     document["roots"] = [
-        {"path": path_text(root), "files": files} for root, files in info.roots.items()
+        {**path_document(root), "files": files} for root, files in info.roots.items()
     ]
     yield json_text({**heading("imgsim.index/1"), **document})
 
@@ -46,7 +46,11 @@ def added_lines(added: Added, *, verbose: bool = False) -> Iterator[str]:
     verbose : bool
         Name every file that was skipped.
     """
-    parts = [f"{count(added.added, 'image')} added"]
+    parts = []
+    if added.read_again:
+        parts.append(f"{count(added.read_again, 'image')} read again")
+    if added.added or not parts:
+        parts.append(f"{count(added.added, 'image')} added")
     if added.changed:
         parts.append(f"{added.changed} read again, since they were changed")
     if added.unchanged:

@@ -15,7 +15,6 @@ from imgsim.report.document import (
     match_document,
     member_similarity,
     path_document,
-    path_text,
     seconds_document,
     skipped_document,
 )
@@ -67,6 +66,11 @@ def _remark(answer: KnownAnswer) -> str:
         parts.append("a file of the archive itself, which does not count")
     if answer.decided:
         parts.append(f"{count(answer.decided, 'match', 'matches')} left out by decisions")
+    for one in answer.not_checked:
+        what = "it" if one.path == answer.path else printable(one.path)
+        parts.append(
+            f"{what} could not be read once more, for damage or equal pixels: {one.reason}"
+        )
     return "; ".join(parts)
 
 
@@ -86,8 +90,10 @@ def answer_document(answer: KnownAnswer, scale: Scale) -> dict[str, Any]:
         "judged": answer.judged,
         "damage": answer.damage or None,
         "in_archive": answer.in_archive,
-        "unverified": path_text(answer.not_compared) if answer.not_compared else None,
+        "unverified": None,
+        **(path_document(answer.not_compared, "unverified") if answer.not_compared else {}),
         "decided": answer.decided,
+        "not_checked": skipped_document(answer.not_checked),
         "matches": [match_document(match, scale) for match in answer.matches],
     }
 

@@ -16,7 +16,7 @@ from imgsim.report.document import (
 )
 from imgsim.report.formats import csv_row
 from imgsim.report.relations import relation_and_why, relation_text
-from imgsim.report.text import not_compared_lines, skipped_lines
+from imgsim.report.text import not_checked_lines, not_compared_lines, skipped_lines
 from imgsim.report.units import count, percent
 from imgsim.tasks.compare import Comparison
 from imgsim.tasks.match_results import Matches
@@ -125,6 +125,7 @@ def matches_summary(matches: Matches, *, verbose: bool = False) -> Iterator[str]
     yield from skipped_lines(matches.skipped, verbose)
     for method in matches.methods:
         yield from not_compared_lines(method.not_compared, verbose)
+        yield from not_checked_lines(method.not_checked, verbose)
 
 
 def duration(seconds: float) -> str:

@@ -280,15 +280,16 @@ def find_dupes_summary(
         yield from folder_pair_lines(folder_pairs(duplicates), every=False, width=width)
 
 
-def unverified_lines(paths: Sequence[str], verbose: bool) -> Iterator[str]:
+def unverified_lines(pairs: Sequence[NotCompared], verbose: bool) -> Iterator[str]:
     """Yield how many images could not be compared with a file of an index; all if `verbose`."""
-    if paths:
+    if pairs:
         yield (
-            f"{count(len(paths), 'image')} unverified: a file of the index that may match is gone,"
-            " or was changed"
+            f"{count(len(pairs), 'image')} unverified: a file of the index that may match is gone,"
+            " was changed, or cannot be read"
         )
-        yield from (f"  {printable(path)}" for path in (paths if verbose else paths[:1]))
-        if len(paths) > 1 and not verbose:
+        for pair in pairs if verbose else pairs[:1]:
+            yield f"  {printable(pair.left)}: may match {printable(pair.right)}"
+        if len(pairs) > 1 and not verbose:
             yield "  (-v names them all)"
 
 

@@ -32,7 +32,7 @@ from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.arguments import Criterion
 from imgsim.tasks.matching import DistanceMatching
-from imgsim.types import SURENESS, Member, NotCompared, Picture, kind_of
+from imgsim.types import SURENESS, Member, NotCompared, Picture, Skipped, kind_of
 
 Proposed = Callable[[Sequence[Picture]], Proposals]
 
@@ -76,6 +76,8 @@ class Copies:
         For each query how many nearer matches are left out, since a person decided on them.
     not_compared : tuple of NotCompared
         All pairs that could not be compared, in order of paths.
+    not_checked : tuple of tuple of Skipped
+        For each query which of it and its copies could not be read once more, and why.
     """
 
     queries: tuple[Picture, ...]
@@ -84,6 +86,7 @@ class Copies:
     unverified: tuple[NotCompared | None, ...]
     decided: tuple[int, ...] = ()
     not_compared: tuple[NotCompared, ...] = ()
+    not_checked: tuple[tuple[Skipped, ...], ...] = ()
 
 
 def copies_within(
@@ -193,7 +196,16 @@ def _find(
         left_out = tuple(matches.decided[place] for place in range(queries))
         refused = partial(matches.refused, first)
         not_compared = run.not_compared()
-        return Copies(pictures[:queries], tuple(of), refused, unverified, left_out, not_compared)
+        not_checked = tuple(
+            tuple(
+                Skipped(pictures[place].file.path, pictures[place].unchecked)
+                for place in (query, *(other for _, other in some))
+                if pictures[place].unchecked
+            )
+            for query, some in enumerate(nearest)
+        )
+        told = unverified, left_out, not_compared, not_checked
+        return Copies(pictures[:queries], tuple(of), refused, *told)
 
 
 class _Matches:

@@ -120,8 +120,9 @@ class Duplicates(Result[Group]):
     not_checked : tuple of Skipped
         Files that could not be decoded once more, to look for damage that a decoder hides or to
         tell whether their pixels are equal to those of others.
-    unverified : tuple of str
-        Images that may match a file of the index which is gone or was changed.
+    unverified : tuple of NotCompared
+        Images that may match a file of the index, on the right, which is gone, was changed or
+        cannot be read.
     """
 
     comparator: Comparator
@@ -153,7 +154,7 @@ class Duplicates(Result[Group]):
     decided_groups: tuple[Group, ...] = ()
     not_compared: tuple[NotCompared, ...] = ()
     not_checked: tuple[Skipped, ...] = ()
-    unverified: tuple[str, ...] = ()
+    unverified: tuple[NotCompared, ...] = ()
 
     def _items(self) -> tuple[Group, ...]:
         return self.groups
@@ -320,7 +321,10 @@ def find_duplicates(
                 candidates = matched.look_alikes
             groups, related, decided_groups = settled
             whole = [_whole_group(group) for group in (*groups, *decided_groups)]
-            if not hidden.mark_suspects(find_suspects(whole, collection, options)):
+            suspects, lost = find_suspects(whole, collection, options)
+            suspected = hidden.mark_suspects(suspects)
+            # most of its group may show it otherwise: it is held back as one that may be damaged
+            if not (hidden.mark_unchecked(lost, "its pixels could not be compared") or suspected):
                 break
         links, read_for_links = find_links(
             groups, candidates, collection.pictures, rules, _reader(metadata, collection, options)

@@ -15,16 +15,18 @@ from imgsim.addresses import absolute, folder_of
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.index.gallery import IndexGallery
+from imgsim.index.segment import name_of
 from imgsim.index.snapshot import Snapshot
 from imgsim.index.sources import shown_path
 from imgsim.propose.index import ProposalIndex
 from imgsim.propose.keypoint_votes import Votes
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
+from imgsim.read.content import GONE
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection, FeatureTable
 from imgsim.tasks.copies import is_same_file
 from imgsim.tasks.index_gallery import open_gallery
-from imgsim.types import Picture
+from imgsim.types import NotCompared, Picture
 from imgsim.verify.verdicts import is_ruled_out
 
 
@@ -47,8 +49,9 @@ class IndexReferences:
     collection : Collection
         With those of the index beside them. A file that is one of the index itself is one of it
         alone.
-    unverified : tuple of str
-        Paths of pictures that may match a file of the index that is gone or was changed.
+    unverified : tuple of NotCompared
+        A picture that may match, on the left, and a file of the index that is gone, was changed or
+        cannot be read.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class IndexReferences:
         self._recipe = recipe
         self._options = options
         self._index: ProposalIndex = self._gallery.proposals
+        collection = self._with_own_closed(collection)
         asking = [p for p in collection.pictures if not p.file.reference]
         why = self._proposed(replace(collection, pictures=tuple(asking)))
         there: list[Picture] = []
@@ -75,6 +79,19 @@ class IndexReferences:
     def holds(self, picture: Picture) -> bool:
         """Whether a picture of `collection` is one of the index."""
         return picture.file.path in self._own
+
+    def _with_own_closed(self, collection: Collection) -> Collection:
+        """The same with files that the index has by their paths as references.
+
+        One that was changed since is none of its contents, and still one of its files.
+        """
+        names = [name_of(absolute(p.file.path)) for p in collection.pictures]
+        known = self.snapshot.named(names)
+        pictures = tuple(
+            replace(p, file=replace(p.file, reference=True)) if name in known else p
+            for p, name in zip(collection.pictures, names, strict=True)
+        )
+        return replace(collection, pictures=pictures)
 
     def _proposed(self, collection: Collection) -> dict[tuple[str, str], int]:
         """The contents of the index that are worth verifying with others, and why."""
@@ -119,27 +136,31 @@ class IndexReferences:
         collection: Collection,
         why: dict[tuple[str, str], int],
         gone: dict[str, list[str]],
-    ) -> tuple[str, ...]:
+    ) -> tuple[NotCompared, ...]:
         pictures: dict[str, list[Picture]] = {}
         for picture in collection.pictures:
             if not picture.file.reference:
                 pictures.setdefault(picture.digest, []).append(picture)
-        found: set[str] = set()
-        for (digest, known), bits in why.items():
+        found: dict[str, str] = {}
+        for (digest, known), bits in sorted(why.items()):
             if known not in gone:
                 continue
-            others = {absolute(path) for path in gone[known]}
             # a file that was changed since it was indexed is no other one
-            some = [p.file.path for p in pictures[digest] if others != {absolute(p.file.path)}]
-            if bits and not found.issuperset(some):
+            some = {
+                p.file.path: other
+                for p in pictures[digest]
+                if (other := _another(p.file.path, gone[known])) and p.file.path not in found
+            }
+            if bits and some:
                 own = records(
                     collection.features(self._recipe.extractor, pictures[digest][:1]).rows
                 )[0]
                 pair = own, self._gallery.rows([known])[0]
                 if is_ruled_out(bits, *(pair if digest <= known else pair[::-1])):
                     continue
-            found.update(some)
-        return tuple(sorted(found, key=os.fsencode))
+            found |= some
+        pairs = sorted(found.items(), key=lambda pair: os.fsencode(pair[0]))
+        return tuple(NotCompared(path, other, GONE) for path, other in pairs)
 
     def _with_references(self, collection: Collection, there: Sequence[Picture]) -> Collection:
         """The pictures of both; of one file the index's, with the other name."""
@@ -244,3 +265,9 @@ class IndexReferences:
         """How many images of the index lie in each folder."""
         paths = (shown_path(one) for _, one, digest in self.snapshot.all_files() if digest)
         return Counter(folder_of(path) or "." for path in paths)
+
+
+def _another(path: str, others: Sequence[str]) -> str:
+    """The first of some paths that names another file; empty if none does."""
+    own = absolute(path)
+    return next((other for other in others if absolute(other) != own), "")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from imgsim.errors import UsageError, shown_value
 from imgsim.index.manifest import VERSION, is_outdated
+from imgsim.index.segment import MADE_AGAIN
 from imgsim.index.snapshot import Snapshot
-from imgsim.index.sources import file_as_it_is, shown_path
+from imgsim.index.sources import Absent, file_as_it_is, shown_path
 from imgsim.progress import Progress, Silent
 from imgsim.types import Skipped
 
@@ -67,11 +68,19 @@ class Wrong:
     damaged : tuple of Skipped
         Files of the index itself.
     sources : tuple of Skipped
-        Files that were indexed and are gone or changed.
+        Files that were indexed and are gone or changed, and what cannot be read: files, or a folder
+        that is away.
+    changed, unread : int
+        How many files are gone or changed, and of how many nobody knows, since they cannot be read.
+    hint : str
+        What helps where the index itself is damaged.
     """
 
     damaged: tuple[Skipped, ...] = ()
     sources: tuple[Skipped, ...] = ()
+    changed: int = 0
+    unread: int = 0
+    hint: str = ""
 
 
 def as_folder(folder: PathLike) -> Path:
@@ -145,6 +154,7 @@ def verify_index(
     progress = progress or Silent()
     snapshot = Snapshot(as_folder(folder))
     wrong: list[Skipped] = []
+    hint = ""
     parts = [(segment, name) for segment in snapshot.segments for name in segment.entry.sections]
     progress.start("checking", len(parts), "part")
     for segment, name in parts:
@@ -152,17 +162,30 @@ def verify_index(
             segment.check(name)
         except UsageError as error:
             wrong.append(Skipped(os.fspath(segment.path), error.message.partition(": ")[2]))
+            hint = error.hint if not hint or name not in MADE_AGAIN else hint
         progress.advance(1)
     progress.finish()
     if not sources or wrong:
-        return Wrong(tuple(wrong))
+        return Wrong(tuple(wrong), hint=hint)
     files = [(record, digest) for _, record, digest in snapshot.all_files() if digest]
+    changed = unread = 0
+    away: Counter[tuple[str, str]] = Counter()
     progress.start("checking files", len(files), "file")
     for record, digest in files:
-        if file_as_it_is(record, digest) is None:
-            path = record.absolute
-            gone = not record.inside and not os.path.lexists(path)
-            wrong.append(Skipped(shown_path(record), "gone" if gone else "changed"))
+        found = file_as_it_is(record, digest)
+        if isinstance(found, Absent):
+            changed += found.known
+            unread += not found.known
+            if found.folder:
+                is_root = found.folder == record.from_anywhere(record.root)
+                lost = shown_path(record, record.root) if is_root else found.folder
+                away[lost, found.reason] += 1
+            else:
+                wrong.append(Skipped(shown_path(record), found.reason))
         progress.advance(1)
     progress.finish()
-    return Wrong((), tuple(sorted(wrong, key=lambda one: os.fsencode(one.path))))
+    for (lost, reason), n in away.items():
+        below = "one file" if n == 1 else f"{n} files"
+        wrong.append(Skipped(lost, f"{reason} ({below} of the index)"))
+    wrong.sort(key=lambda one: os.fsencode(one.path))
+    return Wrong((), tuple(wrong), changed, unread)

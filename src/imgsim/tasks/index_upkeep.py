@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,17 @@ from imgsim.addresses import INSIDE, absolute, printable
 from imgsim.comparators.local import LAYOUT, LocalFeatures, records
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
-from imgsim.index.manifest import Maker, check_maker, check_not_later
+from imgsim.index.manifest import Maker, check_maker, check_not_later, shown
 from imgsim.index.segment import FileRecord, NewContent, NewFile, name_of
 from imgsim.index.snapshot import Snapshot
-from imgsim.index.sources import found_at, is_unchanged, record_of, shown_path
+from imgsim.index.sources import (
+    Absent,
+    found_at,
+    is_unchanged,
+    record_of,
+    shown_path,
+    unreadable,
+)
 from imgsim.index.writer import BATCH, Batch, IndexWriter
 from imgsim.progress import Progress, Silent
 from imgsim.read.collect import collect_found, note_left_out
@@ -44,7 +52,9 @@ class Added:
     skipped : tuple of Skipped
         Files that could not be read.
     gone : tuple of str
-        Files of it that could not be read again.
+        Files of it that are gone, and that it has no longer.
+    read_again : int
+        Files of it that were read again, whatever they hold, by `upgrade_index`.
     """
 
     added: int = 0
@@ -52,6 +62,7 @@ class Added:
     unchanged: int = 0
     skipped: tuple[Skipped, ...] = ()
     gone: tuple[str, ...] = ()
+    read_again: int = 0
 
 
 def build_index(folder: PathLike, paths: Paths, options: RunOptions | None = None) -> Added:
@@ -163,16 +174,26 @@ def _numbers(
 def _without_known(
     files: Sequence[NewFile], replaced: dict[bytes, int], snapshot: Snapshot
 ) -> list[NewFile]:
-    """Leave out files that still cannot be read for the reason that is known; these stay."""
+    """Leave out files that cannot be read; what is known of them stays.
+
+    That is the same reason, or what they held when they could be read.
+    """
     left = []
     for file in files:
         name = name_of(file.record.absolute)
         known = replaced.get(name) if not file.digest else None
-        if known is not None and snapshot.record(known).reason == file.record.reason:
+        if known is not None and (
+            snapshot.record(known).reason == file.record.reason
+            or (snapshot.digest_of(known) and unreadable(_on_disk(file.record)))
+        ):
             del replaced[name]
         else:
             left.append(file)
     return left
+
+
+def _on_disk(record: FileRecord) -> str:
+    return record.absolute.partition(INSIDE)[0] if record.inside else record.absolute
 
 
 def _is_up_to_date(snapshot: Snapshot, number: int | None, file: ImageFile) -> bool:
@@ -276,7 +297,7 @@ def remove_from_index(folder: PathLike, paths: Paths) -> int:
         indexed: nothing is changed then.
     """
     with IndexWriter(as_folder(folder)) as writer:
-        check_maker(writer.folder, writer.snapshot.manifest, None)
+        check_not_later(writer.folder, writer.snapshot.manifest)
         files = [(number, record.absolute) for number, record, _ in writer.snapshot.all_files()]
         chosen: set[int] = set()
         for path in as_list(paths):
@@ -296,7 +317,8 @@ def remove_from_index(folder: PathLike, paths: Paths) -> int:
 def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
     """Read all files of an index again, and put their features in the place of those that it has.
 
-    An index that is killed meanwhile stays as it was. Files that are gone are dropped, and named.
+    An index that is killed meanwhile stays as it was. Files that are gone are dropped, and named. A
+    file that cannot be read, or whose folder is away, is not gone: nothing is changed then.
 
     Parameters
     ----------
@@ -307,8 +329,8 @@ def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
     Raises
     ------
     UsageError
-        There is no index, another process changes it, it cannot be read, or a later version of
-        imgsim wrote it.
+        There is no index, another process changes it, it cannot be read, a later version of
+        imgsim wrote it, or files of it cannot be read.
     """
     options = as_options(options)
     with IndexWriter(as_folder(folder)) as writer:
@@ -320,13 +342,20 @@ def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
         by_path: dict[str, FileRecord] = {}
         files: list[ImageFile] = []
         gone: list[str] = []
+        away: dict[str, str] = {}
+        with_picture: set[str] = set()
         for _, record, digest in snapshot.all_files():
             found = found_at(record, record.absolute)
-            if found is not None:
+            if not isinstance(found, Absent):
                 by_path[found[0].path] = record
                 files.append(found[0])
-            elif digest:
+                if digest:
+                    with_picture.add(found[0].path)
+            elif digest and found.gone:
                 gone.append(shown_path(record))
+            elif digest:
+                away[shown_path(record)] = found.reason
+        _refuse_unread(writer.folder, away)
         done = Added()
         stored: set[str] = set()
 
@@ -334,6 +363,12 @@ def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
             nonlocal done
             with closing(_read(files, options, started_ns)) as parts:
                 for part, read in parts:
+                    lost = {
+                        shown_path(by_path[path]): reason
+                        for path in (one.path for one in read.skipped)
+                        if path in with_picture and (reason := unreadable(path))
+                    }
+                    _refuse_unread(writer.folder, lost)
                     new = [
                         replace(file, record=_given_as(file.record, by_path))
                         for file in _new_files(part, read, "")
@@ -342,13 +377,30 @@ def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
                     stored.update(one.digest for one in batch.contents)
                     done = replace(
                         done,
-                        added=done.added + len(read.pictures),
+                        read_again=done.read_again + len(read.pictures),
                         skipped=(*done.skipped, *read.skipped),
                     )
                     yield batch
 
         writer.replace_all(Maker.own(decode), batches())
         return replace(done, gone=tuple(sorted(gone, key=os.fsencode)))
+
+
+def _refuse_unread(folder: Path, why: Mapping[str, str]) -> None:
+    """Refuse to make an index anew without files of which nobody knows what became of them.
+
+    Raises
+    ------
+    UsageError
+    """
+    if why:
+        first, reason = min(why.items(), key=lambda one: os.fsencode(one[0]))
+        more = f", and {len(why) - 1} more" if len(why) > 1 else ""
+        raise UsageError(
+            f"files of {shown(folder)} are not gone, but cannot be read: {printable(first)}"
+            f" ({reason.removeprefix('cannot be read: ')}){more}",
+            f"make them readable, or imgsim index remove {shown(folder)} PATH; nothing was changed",
+        )
 
 
 def _given_as(now: FileRecord, by_path: Mapping[str, FileRecord]) -> FileRecord:

@@ -227,13 +227,15 @@ class KnownArchive:
                 gone=lost is not None and lost.reason == GONE,
                 reason=f"cannot be compared with {lost.right}: {lost.reason}" if lost else "",
                 decided=decided,
+                not_checked=not_checked,
             )
-            for picture, asked, own, other, decided in zip(
+            for picture, asked, own, other, decided, not_checked in zip(
                 pictures,
                 copies.queries,
                 copies.of,
                 copies.unverified,
                 copies.decided,
+                copies.not_checked,
                 strict=True,
             )
             for lost in [None if own else other]  # one match is enough to know it

@@ -35,6 +35,9 @@ class KnownAnswer:
         That file is gone, or was changed meanwhile.
     decided : int
         Matches that do not count, since a person decided on them.
+    not_checked : tuple of Skipped
+        Which of it and its matches could not be read once more, to look for damage and equal
+        pixels, and why.
     """
 
     path: str
@@ -46,6 +49,7 @@ class KnownAnswer:
     not_compared: str = ""
     gone: bool = False
     decided: int = 0
+    not_checked: tuple[Skipped, ...] = ()
 
     @property
     def known(self) -> bool:

@@ -47,6 +47,9 @@ class MethodMatches(Items[QueryMatches]):
         Of the search alone, without reading.
     not_compared : tuple of NotCompared
         Pairs that the method would verify and could not, since a worker was killed, say.
+    not_checked : tuple of Skipped
+        Queries and copies of these that could not be read once more, to look for damage and equal
+        pixels, and why.
     """
 
     comparator: Comparator
@@ -54,6 +57,7 @@ class MethodMatches(Items[QueryMatches]):
     pairs: int
     seconds: float
     not_compared: tuple[NotCompared, ...] = ()
+    not_checked: tuple[Skipped, ...] = ()
 
     def _items(self) -> tuple[QueryMatches, ...]:
         return self.queries

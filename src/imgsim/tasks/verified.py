@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,11 +18,12 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.gallery import Gallery
 from imgsim.propose.index import nearest_turned
+from imgsim.read.content import GONE
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.archive import Archive
 from imgsim.tasks.arguments import make_criterion
-from imgsim.tasks.copies import Copy, copies_within, is_same_file
+from imgsim.tasks.copies import Copies, Copy, copies_within, is_same_file
 from imgsim.tasks.match_results import MethodMatches, QueryMatches
 from imgsim.tasks.query import Query
 from imgsim.temporary import TemporaryFolder
@@ -33,6 +34,7 @@ from imgsim.types import (
     MatchVerdict,
     NotCompared,
     Picture,
+    Skipped,
     in_path_order,
 )
 
@@ -74,7 +76,8 @@ def rank_gallery(
                     matches.append(_unverified(gallery[row].file.path, bits, different=different))
             ranked.append(QueryMatches(picture.file.path, tuple(matches)))
     seconds = time.perf_counter() - started
-    return MethodMatches(recipe, tuple(ranked), n * (n - 1), seconds, copies.not_compared)
+    told = copies.not_compared, _each_once(copies, {})
+    return MethodMatches(recipe, tuple(ranked), n * (n - 1), seconds, *told)
 
 
 def rank_queries(
@@ -136,9 +139,22 @@ def rank_queries(
         NotCompared(names.get(p.left, p.left), names.get(p.right, p.right), p.reason)
         for p in copies.not_compared
     ]
+    not_compared += [
+        NotCompared(query.name, lost.right, lost.reason)
+        for query, lost in zip(queries, copies.unverified, strict=True)
+        if lost is not None and lost.reason == GONE  # a file of an index
+    ]
     pairs_asked = len(queries) * gallery.images
     seconds = time.perf_counter() - started
-    return MethodMatches(recipe, tuple(ranked), pairs_asked, seconds, in_path_order(not_compared))
+    told = in_path_order(not_compared), _each_once(copies, names)
+    return MethodMatches(recipe, tuple(ranked), pairs_asked, seconds, *told)
+
+
+def _each_once(copies: Copies, names: Mapping[str, str]) -> tuple[Skipped, ...]:
+    """The files that could not be read once more, in order of paths; queries by their names."""
+    files = {one.path: one for some in copies.not_checked for one in some}
+    named = (Skipped(names.get(path, path), one.reason) for path, one in files.items())
+    return tuple(sorted(named, key=lambda one: os.fsencode(one.path)))
 
 
 def _copies(copies: Sequence[Copy], paths: Sequence[str]) -> list[Match]:
