@@ -17,7 +17,7 @@ from imgsim.errors import UsageError, limit_hint
 
 _IN_MEMORY = 256 << 20  # bytes
 _ZEROS = bytes(1 << 20)
-_LARGER = "set TMPDIR to a folder on a larger disk"
+_LARGER = "name a folder on a larger disk by --tmp or TMPDIR"
 
 
 def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
