@@ -122,7 +122,7 @@ class Duplicates(Result[Group]):
         tell whether their pixels are equal to those of others.
     unverified : tuple of NotCompared
         Images that may match a file of the index, on the right, which is gone, was changed or
-        cannot be read.
+        cannot be read: all such pairs, for each image the nearest first.
     """
 
     comparator: Comparator
