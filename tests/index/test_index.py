@@ -205,6 +205,22 @@ def test_a_changed_file_of_the_index_is_no_copy_by_any_path(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_apply_leaves_what_the_index_has_by_now(there: Path, cli, capsys) -> None:
+    """Be it by another path, in a plan that names it."""
+    done = cli("find-dupes", "new", "--index", "F", "--plan", "plan.json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(Path("plan.json").read_text())
+    jsonschema.validate(plan, schema("imgsim.plan/1"))
+    assert plan["index"] == str(there / "F")
+    Path("n").symlink_to("new")
+    add_to_index("F", ["n/96 same.jpg"], THREADS)
+    assert main(["apply", "plan.json", "--yes"]) == 3
+    assert "skipped  new/96 same.jpg: a file of the index" in capsys.readouterr().out
+    assert Path("new/96 same.jpg").exists()
+    assert not Path("new/97 same.jpg").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
 def test_each_file_is_in_it_once_and_counted_once(there: Path, cli) -> None:
     Path("a").symlink_to("old")
     images = index_info("F").images
@@ -476,6 +492,11 @@ def _asked() -> dict:
     return _known(Snapshot(Path("F")))
 
 
+def _with_names() -> object:
+    with library.Index.open("F", options=THREADS) as index:
+        return index.find_duplicates("new")
+
+
 def _added() -> object:
     return add_to_index("F", "new", THREADS)
 
@@ -495,18 +516,33 @@ def test_damage_is_told_and_nothing_changed(there: Path) -> None:
         segment.write_bytes(wrong)
         for call in (_asked, _added):
             _refused(call, f"check sum of its {name} is wrong")
-    for name in ("rows", "order", "starts", "sums", "texts"):
+    for name in ("rows", "order", "starts", "sums", "texts", "names"):
         hint = "imgsim index build F" if name == "texts" else "imgsim index upgrade F"
         for byte in (b"\0", b"\xff"):
             wrong = bytearray(whole)
             here = slice(sections[name].offset, sections[name].offset + sections[name].size_bytes)
             wrong[here] = byte * sections[name].size_bytes
             segment.write_bytes(wrong)
-            _refused(_asked, "is damaged", hint)
+            _refused(_with_names if name == "names" else _asked, "is damaged", hint)
             assert name in verify_index("F").damaged[0].reason
             assert hint in verify_index("F").hint
+    _damage_facts(segment, whole)
+    _refused(_asked, "is damaged", "imgsim index upgrade F")
+    assert "imgsim index upgrade F" in verify_index("F").hint
+    upgrade_index("F", THREADS)
+    assert not verify_index("F").damaged
+    (segment,) = Path("F").glob("*.segment")
     segment.unlink()
     _refused(_asked, "it is gone")
+
+
+def _damage_facts(segment: Path, whole: bytes) -> None:
+    """Change the facts of each content, and no record of a file."""
+    texts = read_manifest(Path("F")).segments[0].sections["texts"]
+    wrong = bytearray(whole)
+    for one in Snapshot(Path("F")).segments[0].contents:
+        wrong[texts.offset + int(one["text"]) + 1] ^= 1
+    segment.write_bytes(wrong)
 
 
 def test_manifests_of_others(there: Path, cli) -> None:
@@ -515,6 +551,11 @@ def test_manifests_of_others(there: Path, cli) -> None:
     for text in (whole[:-9], "{}", "[]", "", whole.replace('"generation": 1', '"generation": 7')):
         path.write_text(text)
         _refused(_asked, "is damaged")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UsageError, match="is damaged: it is a folder"):
+        _asked()
+    path.rmdir()
     path.write_text(whole.replace('"version": 2', '"version": 1', 1))
     _refused(_asked, "an earlier imgsim", "delete the folder, then imgsim index build F")
     path.write_text(whole.replace('"version": 2', '"version": 3', 1))
@@ -594,6 +635,8 @@ def test_what_cannot_be_read_is_not_gone(there: Path, cli) -> None:
     assert cli("index", "verify", "F", "--sources").stdout == (
         "old: cannot be read: it is empty: is its disk mounted? (10 files of the index)\n"
     )
+    hint = cli("index", "verify", "F", "--sources").stderr
+    assert "imgsim index remove drops what is gone for good" in hint
     Path("old").rmdir()
     shutil.move("away", "old")
     shutil.move("old/blank", "blank")
