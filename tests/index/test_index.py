@@ -168,6 +168,106 @@ def test_a_file_of_the_index_is_no_copy_of_itself(made: Path, monkeypatch) -> No
     assert all(a.in_archive for a in answers if not a.reason)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+@pytest.mark.parametrize(
+    ("asked", "indexed", "more"),
+    [
+        ("a", "old", ()),  # a link to the folder that was indexed
+        ("holder", "old", ("--follow-symlinks",)),
+        ("old", "a", ()),  # a link was indexed
+        ("92 hard.jpg", "old", ()),
+        ("92 soft.jpg", "old", ()),
+        ("old", "92 soft.jpg", ()),
+    ],
+)
+def test_a_changed_file_of_the_index_is_no_copy_by_any_path(
+    there: Path, cli, asked: str, indexed: str, more: tuple[str, ...]
+) -> None:
+    """It is not planned to be removed, and a new file beside it is."""
+    Path("a").symlink_to("old")
+    Path("holder").mkdir()
+    Path("holder/a").symlink_to("../old")
+    Path("92 soft.jpg").symlink_to("old/92.jpg")
+    build_index("G", [indexed, "old/91.jpg"], THREADS)
+    shutil.copy("old/91.jpg", "copy.jpg")
+    os.replace("copy.jpg", "old/92.jpg")  # another file, of another inode
+    os.link("old/92.jpg", "92 hard.jpg")
+    shutil.copy("old/91.jpg", "new.jpg")
+    done = cli("find-dupes", asked, "new.jpg", "--index", "G", "--plan", "plan.json", *more)
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(Path("plan.json").read_text())
+    removed = {one["path"] for group in plan["groups"] for one in group["remove"]}
+    assert "new.jpg" in removed
+    assert not [path for path in removed if "92" in path]
+    assert main(["apply", "plan.json", "--yes"]) == 0
+    assert Path("old/92.jpg").exists()
+    assert not Path("new.jpg").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_apply_leaves_what_the_index_has_by_now(there: Path, cli, capsys) -> None:
+    """Be it by another path, in a plan that names it."""
+    done = cli("find-dupes", "new", "--index", "F", "--plan", "plan.json")
+    assert done.returncode == 0, done.stderr
+    plan = json.loads(Path("plan.json").read_text())
+    jsonschema.validate(plan, schema("imgsim.plan/1"))
+    assert plan["index"] == str(there / "F")
+    Path("n").symlink_to("new")
+    add_to_index("F", ["n/96 same.jpg"], THREADS)
+    assert main(["apply", "plan.json", "--yes"]) == 3
+    assert "skipped  new/96 same.jpg: a file of the index" in capsys.readouterr().out
+    assert Path("new/96 same.jpg").exists()
+    assert not Path("new/97 same.jpg").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_each_file_is_in_it_once_and_counted_once(there: Path, cli) -> None:
+    Path("a").symlink_to("old")
+    images = index_info("F").images
+    added = add_to_index("F", "a", THREADS)
+    assert (added.added, added.changed, added.unchanged) == (0, 0, images)
+    Image.fromarray(landscape(99, 320, 240)).save("old/92.jpg")
+    added = add_to_index("F", "a", THREADS)
+    assert (added.added, added.changed, added.unchanged) == (0, 1, images - 1)
+    info = index_info("F")
+    assert (info.images, list(info.roots)) == (images, ["old"])
+    assert not verify_index("F", sources=True).sources
+    for asked in ("old", "a"):
+        with library.Index.open("F", options=THREADS) as index:
+            assert index.find_duplicates(asked).images == images
+            assert index.find_duplicates([asked, "new/other.jpg"]).images == images + 1
+
+
+def test_all_that_is_gone_and_may_match_is_named_the_nearest_first(there: Path, cli) -> None:
+    Image.open("old/91.jpg").crop((30, 20, 300, 230)).save("old/90 part.png")
+    add_to_index("F", "old/90 part.png", THREADS)
+    for name in ("old/91.jpg", "old/90 part.png"):
+        Path(name).unlink()
+    asked = "new/91 small.jpg"
+    done = cli("search", asked, "--index", "F", "-f", "json")
+    (method,) = json.loads(done.stdout)["methods"]
+    pairs = [[f["path"] for f in one["files"]] for one in method["not_compared"]]
+    assert pairs == [[asked, "old/90 part.png"], [asked, "old/91.jpg"]]
+    (answer,) = json.loads(cli("known", asked, "--index", "F", "-f", "json").stdout)["answers"]
+    assert answer["unverified"] == "old/91.jpg"
+    done = cli("find-dupes", asked, "--index", "F", "-f", "json", "--strict")
+    assert [one["with"] for one in json.loads(done.stdout)["unverified"]] == [
+        "old/91.jpg", "old/90 part.png",
+    ]  # fmt: skip
+    assert "1 image unverified" in done.stderr
+    assert "1 image could not be compared" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "geteuid"), reason="needs links")
+def test_known_says_that_a_file_cannot_be_read(there: Path, cli) -> None:
+    Path("old/91.jpg").unlink()
+    Path("old/91.jpg").symlink_to("91.jpg")
+    done = cli("known", "new/91 small.jpg", "--index", "F", "-f", "json")
+    (answer,) = json.loads(done.stdout)["answers"]
+    assert "old/91.jpg: it cannot be read: Too many levels" in answer["reason"]
+    assert done.returncode == 0
+
+
 def test_files_that_are_gone_or_changed_are_not_verified(
     there: Path, cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,6 +492,11 @@ def _asked() -> dict:
     return _known(Snapshot(Path("F")))
 
 
+def _with_names() -> object:
+    with library.Index.open("F", options=THREADS) as index:
+        return index.find_duplicates("new")
+
+
 def _added() -> object:
     return add_to_index("F", "new", THREADS)
 
@@ -411,18 +516,33 @@ def test_damage_is_told_and_nothing_changed(there: Path) -> None:
         segment.write_bytes(wrong)
         for call in (_asked, _added):
             _refused(call, f"check sum of its {name} is wrong")
-    for name in ("rows", "order", "starts", "sums", "texts"):
+    for name in ("rows", "order", "starts", "sums", "texts", "names"):
         hint = "imgsim index build F" if name == "texts" else "imgsim index upgrade F"
         for byte in (b"\0", b"\xff"):
             wrong = bytearray(whole)
             here = slice(sections[name].offset, sections[name].offset + sections[name].size_bytes)
             wrong[here] = byte * sections[name].size_bytes
             segment.write_bytes(wrong)
-            _refused(_asked, "is damaged", hint)
+            _refused(_with_names if name == "names" else _asked, "is damaged", hint)
             assert name in verify_index("F").damaged[0].reason
             assert hint in verify_index("F").hint
+    _damage_facts(segment, whole)
+    _refused(_asked, "is damaged", "imgsim index upgrade F")
+    assert "imgsim index upgrade F" in verify_index("F").hint
+    upgrade_index("F", THREADS)
+    assert not verify_index("F").damaged
+    (segment,) = Path("F").glob("*.segment")
     segment.unlink()
     _refused(_asked, "it is gone")
+
+
+def _damage_facts(segment: Path, whole: bytes) -> None:
+    """Change the facts of each content, and no record of a file."""
+    texts = read_manifest(Path("F")).segments[0].sections["texts"]
+    wrong = bytearray(whole)
+    for one in Snapshot(Path("F")).segments[0].contents:
+        wrong[texts.offset + int(one["text"]) + 1] ^= 1
+    segment.write_bytes(wrong)
 
 
 def test_manifests_of_others(there: Path, cli) -> None:
@@ -431,6 +551,11 @@ def test_manifests_of_others(there: Path, cli) -> None:
     for text in (whole[:-9], "{}", "[]", "", whole.replace('"generation": 1', '"generation": 7')):
         path.write_text(text)
         _refused(_asked, "is damaged")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UsageError, match="is damaged: it is a folder"):
+        _asked()
+    path.rmdir()
     path.write_text(whole.replace('"version": 2', '"version": 1', 1))
     _refused(_asked, "an earlier imgsim", "delete the folder, then imgsim index build F")
     path.write_text(whole.replace('"version": 2', '"version": 3', 1))
@@ -510,6 +635,8 @@ def test_what_cannot_be_read_is_not_gone(there: Path, cli) -> None:
     assert cli("index", "verify", "F", "--sources").stdout == (
         "old: cannot be read: it is empty: is its disk mounted? (10 files of the index)\n"
     )
+    hint = cli("index", "verify", "F", "--sources").stderr
+    assert "imgsim index remove drops what is gone for good" in hint
     Path("old").rmdir()
     shutil.move("away", "old")
     shutil.move("old/blank", "blank")

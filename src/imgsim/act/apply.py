@@ -15,6 +15,7 @@ from imgsim.act.decided import decided_since, leave_decided
 from imgsim.act.dry_run import as_planned, dry_run, verified
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
+from imgsim.act.indexed import leave_indexed
 from imgsim.act.interrupted import options_of, removed_by, resumption, unfinished_run, without
 from imgsim.act.journal import Journal
 from imgsim.act.links import links_to
@@ -81,7 +82,8 @@ def apply(
     Raises
     ------
     UsageError
-        The root is gone, another process applies a plan, or there is no place for the journal.
+        The root is gone, another process applies a plan, there is no place for the journal, or the
+        plan's index cannot be read.
 
     Examples
     --------
@@ -98,6 +100,8 @@ def apply(
     runs = History(history, fs)
     _check_options(plan, options)
     plan, left = leave_decided(plan, as_decisions(decisions), options)
+    plan, indexed = leave_indexed(plan, options)
+    left += indexed
     if not yes:
         judge = (verifier or ContentVerifier()) if thorough else None
         with runs.errors_told():
@@ -156,6 +160,7 @@ def resume(
         options = options or replace(options_of(record), ask_folder=ask_folder)
         begun = {one.path for one in removed_by(record, plan, list(record.units))}
         left = leave_decided(plan, as_decisions(decisions), options)[1]
+        left += leave_indexed(without(plan, {one.path for one in left}), options)[1]
         left = [one for one in left if one.path not in begun]
         plan = without(plan, {one.path for one in left})
         if not yes:

@@ -138,6 +138,9 @@ class Plan(Result[PlanGroup]):
         Folders that were scanned; each has a waste folder of its own. ``.`` is the root.
     folders : tuple of PlannedFolder
         Those of the removals; none if nobody looked.
+    index : str
+        The absolute path of the index with whose files they were compared; empty for none. Nothing
+        that is a file of it when the plan is carried out is removed.
     """
 
     root: str
@@ -156,6 +159,7 @@ class Plan(Result[PlanGroup]):
     keep: tuple[str, ...] = ()
     roots: tuple[bytes, ...] = ()
     folders: tuple[PlannedFolder, ...] = ()
+    index: str = ""
 
     def _items(self) -> tuple[PlanGroup, ...]:
         return self.groups

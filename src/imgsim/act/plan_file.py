@@ -70,6 +70,8 @@ def plan_head(plan: Plan) -> str:
         "references": [paths.to_document(path) for path in plan.references],
         "roots": [paths.to_document(path) for path in plan.roots],
     }
+    if plan.index:
+        head |= paths.to_document(os.fsencode(plan.index), "index")
     if plan.folders:
         head["folders"] = [
             {**paths.to_document(one.path or b"."), "names": one.names, "pictures": one.pictures}
@@ -204,6 +206,9 @@ def _plan(document: dict[str, Any]) -> Plan:
     root = os.fsdecode(paths.from_document(document, "root"))
     if not os.path.isabs(root) or "\0" in root or os.path.normpath(root) != root:
         raise UsageError(f"the plan's root {root!r} is no absolute path", _AGAIN)
+    index = os.fsdecode(paths.from_document(document, "index")) if "index" in document else ""
+    if index and (not os.path.isabs(index) or "\0" in index):
+        raise UsageError(f"the plan's index {index!r} is no absolute path", _AGAIN)
     preset = document.get("preset")
     threshold = document.get("threshold")
     if preset not in ("strict", "normal", "loose", None):
@@ -240,6 +245,7 @@ def _plan(document: dict[str, Any]) -> Plan:
         keep,
         _folders(document, "roots"),
         tuple(map(_planned_folder, _list(document, "folders", []))),
+        index,
     )
 
 

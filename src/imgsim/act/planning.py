@@ -244,6 +244,7 @@ def _without_groups(
         DEFAULT_MAX_PIXELS if found is None else found.max_pixels,
         () if found is None else tuple(map(_text, found.keep)),
         _scanned_folders(real, listed, root),
+        index="" if found is None else found.index,
     )
 
 

@@ -250,7 +250,8 @@ def _find(
     not_compared = duplicates.not_compared if by_look else ()
     unread = len(duplicates.skipped), len(duplicates.damaged)
     unsure = not_judged, len(not_compared), len(duplicates.not_checked)
-    if strict and fails_strictly(terminal, *unread, *unsure, len(duplicates.unverified)):
+    unverified = len({pair.left for pair in duplicates.unverified})
+    if strict and fails_strictly(terminal, *unread, *unsure, unverified):
         return 2
     missing = () if allow_missing or not check else duplicates.missing
     if chosen.update and duplicates.images and not missing and not not_compared:

@@ -143,7 +143,10 @@ def verify(terminal: Terminal, /, folder: str, sources: bool) -> int:
             hints.append("imgsim index add reads changed ones again, remove drops those gone")
         if wrong.unread:
             told.append(f"{count(wrong.unread, 'file')} of the index cannot be read")
-            hints.append("mount their disk or make them readable")
+            hints.append(
+                "mount their disk or make them readable;"
+                " imgsim index remove drops what is gone for good"
+            )
         terminal.error(", ".join(told), "; ".join(hints))
         return 2
     terminal.summary("the index is as it was written" + (", and so are its files" * sources))
@@ -158,9 +161,9 @@ def verify(terminal: Terminal, /, folder: str, sources: bool) -> int:
 def upgrade(terminal: Terminal, /, folder: str, **given: Any) -> int:
     """Read all files of the index F again, as this version of imgsim does.
 
-    Needed when an earlier version made it, and mends one whose features are damaged. Files that
-    are gone are dropped, and named. Exits with 2, and changes nothing, if one is not gone but
-    cannot be read, or its folder is away.
+    Needed when an earlier version made it, and mends one of which all but the list of files is
+    damaged. Files that are gone are dropped, and named. Exits with 2, and changes nothing, if one
+    is not gone but cannot be read, or its folder is away.
     """
     from imgsim.decode.spec import DEFAULT_MAX_PIXELS
     from imgsim.tasks.index_upkeep import upgrade_index

@@ -13,8 +13,9 @@ from imgsim.index.snapshot import Snapshot
 from imgsim.index.sources import Absent, file_as_it_is, file_of, shown_path
 from imgsim.propose.gallery import Gallery
 from imgsim.propose.index import ProposalIndex
+from imgsim.read.content import GONE
 from imgsim.stamps import FileStamp
-from imgsim.types import ImageFacts, Picture
+from imgsim.types import ImageFacts, Picture, Skipped
 
 
 class IndexGallery(Gallery):
@@ -44,9 +45,9 @@ class IndexGallery(Gallery):
     def equal_flat(self, facts: ImageFacts) -> list[str]:
         return self.snapshot.equal_flat(facts)
 
-    def files(self, digest: str, most: int | None = None) -> tuple[list[Picture], list[str]]:
+    def files(self, digest: str, most: int | None = None) -> tuple[list[Picture], list[Skipped]]:
         there: list[Picture] = []
-        gone: list[str] = []
+        gone: list[Skipped] = []
         records = self.snapshot.records(digest)
         if not records:
             return there, gone
@@ -54,7 +55,8 @@ class IndexGallery(Gallery):
         for record in sorted(records, key=lambda one: os.fsencode(shown_path(one))):
             found = file_as_it_is(record, digest, self._seen)
             if isinstance(found, Absent):
-                gone.append(shown_path(record))
+                why = GONE if found.known else f"it {found.reason}"
+                gone.append(Skipped(shown_path(record), why))
             else:
                 there.append(Picture(found[0], digest, facts, settled=found[1]))
             if most is not None and len(there) >= most:

@@ -157,6 +157,8 @@ def read_manifest(folder: Path) -> Manifest:
             f"no index at {shown(folder)}", "imgsim index build makes one: check the spelling"
         ) from None
     except OSError as error:
+        if (folder / NAME).is_dir():
+            raise damaged(folder / NAME, "it is a folder") from None
         raise UsageError(
             f"cannot read {shown(folder / NAME)}: {error.strerror}", "check its permissions"
         ) from None

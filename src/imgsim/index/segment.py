@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.addresses import INSIDE
 from imgsim.cache.records import dump, load_record
 from imgsim.comparators.local import LAYOUT
 from imgsim.group.rules import flat_identity
@@ -51,9 +52,9 @@ FILE = np.dtype([("name", np.uint8, 16), ("digest", np.uint8, 32), ("skipped", n
 """A file. `name`: a digest of its absolute path; `digest`: of its content; `skipped`: it could not
 be read; the text: a `FileRecord`."""
 
-SECTIONS = ("rows", "order", "starts", "sums", "contents", "files", "texts")
+SECTIONS = ("rows", "order", "starts", "sums", "contents", "files", "texts", "names")
 
-MADE_AGAIN = ("rows", "order", "starts", "sums")
+MADE_AGAIN = ("rows", "order", "starts", "sums", "names")
 """Sections that are not needed to read all files again."""
 
 ESSENTIAL = ("contents", "files")
@@ -79,6 +80,8 @@ class FileRecord:
         See `Picture`.
     inside : bool
         It is no file of its own, but lies in one.
+    symlink : bool
+        Its path is a symbolic link.
     reason : str
         Why it could not be read; empty if it could.
     """
@@ -95,6 +98,7 @@ class FileRecord:
     device: int = 0
     settled: bool = False
     inside: bool = False
+    symlink: bool = False
     reason: str = ""
 
     @property
@@ -102,9 +106,36 @@ class FileRecord:
         """A path by which it is found from every folder."""
         return self.from_anywhere(self.path)
 
+    @property
+    def folder(self) -> str:
+        """The absolute path of the folder that it, or what it lies in, is in; empty on no disk."""
+        whole = self.absolute
+        if not self.base:
+            return ""
+        return os.path.dirname(whole.partition(INSIDE)[0] if self.inside else whole)
+
     def from_anywhere(self, path: str) -> str:
         """Return a path that was given with this one as it is found from every folder."""
         return os.path.abspath(os.path.join(self.base, path)) if self.base else path
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """By what the files of a segment can be reached beside their paths.
+
+    Attributes
+    ----------
+    folders : tuple of str
+        Absolute paths of the folders that they, or what they lie in, are in.
+    links : tuple of (str, int)
+        Absolute paths of `FileRecord.links`, and the place of the file.
+    symlinks : tuple of int
+        Places of the files whose paths are symbolic links.
+    """
+
+    folders: tuple[str, ...] = ()
+    links: tuple[tuple[str, int], ...] = ()
+    symlinks: tuple[int, ...] = ()
 
 
 def name_of(absolute: str) -> bytes:
@@ -221,10 +252,20 @@ def write_segment(
         writing.section("contents", [described.tobytes()])
         writing.section("files", [named.tobytes()])
         writing.section("texts", texts)
+        writing.section("names", [dump(_names_of(files)).encode()])
         stream.flush()
         os.fsync(stream.fileno())
         size = stream.tell()
     return SegmentEntry(name, size, len(contents), len(files), writing.sections)
+
+
+def _names_of(files: Sequence[NewFile]) -> Names:
+    records = [file.record for file in files]
+    return Names(
+        tuple(sorted({record.folder for record in records} - {""})),
+        tuple((r.from_anywhere(link), i) for i, r in enumerate(records) for link in r.links),
+        tuple(i for i, record in enumerate(records) if record.symlink),
+    )
 
 
 def _rows(
@@ -344,7 +385,7 @@ class Segment:
             if name not in ESSENTIAL:
                 release(data)
         if crc != self.entry.sections[name].crc:
-            known = name in MADE_AGAIN
+            known = name in MADE_AGAIN or (name == "texts" and self._knows_files())
             raise damaged(self.path, f"the check sum of its {name} is wrong", files_known=known)
 
     @cached_property
@@ -386,23 +427,40 @@ class Segment:
                 raise damaged(self.path, "the check sum of a row is wrong", files_known=True)
         return rows
 
-    def _text(self, record: np.void) -> bytes:
+    @cached_property
+    def names(self) -> Names:
+        """By what its files can be reached beside their paths."""
+        self.check("names")
+        names = load_record(Names, self._section("names", np.dtype(np.uint8)).tobytes())
+        if names is None:
+            raise damaged(self.path, "its names are none", files_known=True)
+        return names
+
+    def _text(self, record: np.void) -> bytes | None:
+        """The text of a record; None if it is not as it was written."""
         start = int(record["text"])
         data = self._texts[start : start + int(record["text_bytes"])].tobytes()
-        if zlib.crc32(data) != record["text_crc"]:
-            raise damaged(self.path, "the check sum of a record is wrong")
-        return data
+        return data if zlib.crc32(data) == record["text_crc"] else None
+
+    def _knows_files(self) -> bool:
+        """Whether the records of all its files are as they were written."""
+        return all(self._text(record) is not None for record in self.files)
 
     def facts(self, place: int) -> ImageFacts:
         """The facts of one of its contents."""
-        facts = load_record(ImageFacts, self._text(self.contents[place]))
+        text = self._text(self.contents[place])
+        facts = None if text is None else load_record(ImageFacts, text)
         if facts is None:
-            raise damaged(self.path, "the facts of a content are none")
+            what = "the check sum of a record is wrong" if text is None else "its facts are none"
+            raise damaged(self.path, what, files_known=self._knows_files())
         return facts
 
     def record(self, place: int) -> FileRecord:
         """What is known of one of its files."""
-        record = load_record(FileRecord, self._text(self.files[place]))
+        text = self._text(self.files[place])
+        if text is None:
+            raise damaged(self.path, "the check sum of a record is wrong")
+        record = load_record(FileRecord, text)
         if record is None:
             raise damaged(self.path, "the record of a file is none")
         return record

@@ -207,8 +207,34 @@ class Snapshot:
         names = self._of_files("name")
         return {names[i].tobytes(): i for i in np.flatnonzero(self._is_live).tolist()}
 
-    def named(self, names: Sequence[bytes]) -> set[bytes]:
-        """Which of some digests of absolute paths are those of its files.
+    def folders(self) -> list[str]:
+        """Absolute paths of the folders that its files are in, and maybe of removed ones."""
+        return sorted({folder for segment in self.segments for folder in segment.names.folders})
+
+    def links(self) -> dict[str, int]:
+        """The numbers of its files by absolute paths of `FileRecord.links`."""
+        return {
+            path: number
+            for start, segment in zip(self._file_starts.tolist(), self.segments, strict=False)
+            for path, place in segment.names.links
+            if self._is_live[number := start + place]
+        }
+
+    def symlinks(self) -> list[int]:
+        """The numbers of its files whose paths are symbolic links."""
+        return [
+            number
+            for start, segment in zip(self._file_starts.tolist(), self.segments, strict=False)
+            for place in segment.names.symlinks
+            if self._is_live[number := start + place]
+        ]
+
+    def has_picture(self, number: int) -> bool:
+        """Whether a file could be read."""
+        return not self._skipped[number]
+
+    def named(self, names: Sequence[bytes]) -> dict[bytes, int]:
+        """The numbers of its files among some digests of absolute paths.
 
         Parameters
         ----------
@@ -219,7 +245,8 @@ class Snapshot:
         asked = np.frombuffer(b"".join(names), np.uint8).reshape(-1, own.shape[1])
         # as a table, which NumPy 2.0 would choose, it has no numbers from 2**63 on
         near = np.flatnonzero(np.isin(_keys(own), _keys(asked), kind="sort") & self._is_live)
-        return {own[i].tobytes() for i in near.tolist()}.intersection(names)
+        wanted = set(names)
+        return {name: i for i in near.tolist() if (name := own[i].tobytes()) in wanted}
 
     def equal_flat(self, facts: ImageFacts) -> list[str]:
         """The contents of flat pictures that have equal pixels."""

@@ -55,7 +55,7 @@ def record_of(file: ImageFile, base: str, *, settled: bool = False, reason: str 
     return FileRecord(
         str(file.path), base if on_disk else "", str(file.root), tuple(map(str, file.links)),
         file.size_bytes, file.mtime_ns, file.ctime_ns, file.inode, file.hard_links, file.device,
-        settled, isinstance(file.path, Address), reason,
+        settled, isinstance(file.path, Address), on_disk and os.path.islink(file.path), reason,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from imgsim.types import ImageFacts, Picture
+from imgsim.types import ImageFacts, Picture, Skipped
 
 
 class Gallery(Protocol):
@@ -34,8 +34,8 @@ class Gallery(Protocol):
     def equal_flat(self, facts: ImageFacts) -> Sequence[str]:
         """The contents of flat pictures that have equal pixels."""
 
-    def files(self, digest: str, most: int | None = None) -> tuple[list[Picture], list[str]]:
-        """The pictures with a content in order of their paths, and paths of those that are gone.
+    def files(self, digest: str, most: int | None = None) -> tuple[list[Picture], list[Skipped]]:
+        """The pictures with a content in order of their paths, and those that cannot be had.
 
         Parameters
         ----------

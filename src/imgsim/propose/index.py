@@ -296,6 +296,28 @@ class ProposalIndex:
         return nearest_turned(self._every, np.ascontiguousarray(rows["hash"]), k)
 
 
+def bits_between(row: NDArray[Any], others: NDArray[Any]) -> NDArray[np.int64]:
+    """Count the bits by which hashes differ from one, in the orientation in which it is nearest.
+
+    Parameters
+    ----------
+    row : ndarray of dtype `LAYOUT`, shape (1,)
+    others : ndarray of dtype `LAYOUT`, shape (n,)
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    hashes = np.ascontiguousarray(others["hash"])
+    wanted = wanted_hashes(np.ascontiguousarray(row["hash"]))
+    bits = [
+        np.bitwise_count(asked ^ hashes).sum(axis=1, dtype=np.int64)
+        for bit, asked in wanted
+        if bit != NEGATIVE
+    ]
+    return np.asarray(np.min(bits, axis=0))
+
+
 def nearest_turned(engine: HammingEngine, hashes: NDArray[np.uint8], k: int) -> Neighbours:
     """Find the rows with the nearest hashes, in any of eight orientations.
 

@@ -283,8 +283,9 @@ def find_dupes_summary(
 def unverified_lines(pairs: Sequence[NotCompared], verbose: bool) -> Iterator[str]:
     """Yield how many images could not be compared with a file of an index; all if `verbose`."""
     if pairs:
+        images = len({pair.left for pair in pairs})
         yield (
-            f"{count(len(pairs), 'image')} unverified: a file of the index that may match is gone,"
+            f"{count(images, 'image')} unverified: a file of the index that may match is gone,"
             " was changed, or cannot be read"
         )
         for pair in pairs if verbose else pairs[:1]:

@@ -11,21 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.addresses import absolute
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decisions.records import Decision
 from imgsim.group.rules import flat_identity
 from imgsim.propose.gallery import Gallery
-from imgsim.propose.index import ProposalIndex, RowArray
+from imgsim.propose.index import ProposalIndex, RowArray, bits_between
 from imgsim.propose.proposals import Proposals
-from imgsim.read.content import GONE
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
 from imgsim.read.table import Collection, FeatureTable
 from imgsim.tasks.arguments import Criterion
-from imgsim.tasks.copies import Copies, copies_between
-from imgsim.types import ImageFacts, NotCompared, Picture
+from imgsim.tasks.copies import Copies, copies_between, first_other
+from imgsim.types import ImageFacts, NotCompared, Picture, Skipped
 from imgsim.verify.verdicts import is_ruled_out
 
 Rows = Mapping[str, NDArray[np.generic]]
@@ -71,7 +69,7 @@ class CollectedGallery(Gallery):
     def equal_flat(self, facts: ImageFacts) -> Sequence[str]:
         return self._equal.get(flat_identity(facts) or "", ())
 
-    def files(self, digest: str, most: int | None = None) -> tuple[list[Picture], list[str]]:
+    def files(self, digest: str, most: int | None = None) -> tuple[list[Picture], list[Skipped]]:
         return [self._pictures[place] for place in self._files.get(digest, [])[:most]], []
 
     def rows(self, digests: Sequence[str]) -> NDArray[Any]:
@@ -154,7 +152,7 @@ class Archive:
             equal[query.digest] = {query.digest, *self.gallery.equal_flat(query.facts)}
         wanted = {digest for _, digest in why}.union(*equal.values())
         there: list[Picture] = []
-        gone: dict[str, list[str]] = {}
+        gone: dict[str, list[Skipped]] = {}
         for digest in sorted(wanted):
             # two more, since a query may be a file of the archive by two names
             some, missing = self.gallery.files(digest, k + 2)
@@ -186,11 +184,8 @@ class Archive:
         )
         if gone:
             may_match = self._not_compared(rows, why, equal, gone.keys())
-            unverified = [
-                one or _gone_one(query, may_match.get(query.digest, ()), gone)
-                for query, one in zip(queries, copies.unverified, strict=True)
-            ]
-            copies = replace(copies, unverified=tuple(unverified))
+            absent = [_absent(query, may_match.get(query.digest, ()), gone) for query in queries]
+            copies = replace(copies, absent=tuple(absent))
         return copies, there
 
     def _not_compared(
@@ -200,7 +195,10 @@ class Archive:
         equal: Mapping[str, set[str]],
         gone: AbstractSet[str],
     ) -> dict[str, list[str]]:
-        """For each query the contents that it may match and cannot be compared with."""
+        """For each query the contents that it may match and cannot be compared with.
+
+        The nearest by their hashes come first, of all its own content.
+        """
         found: dict[str, list[str]] = {
             query: sorted(digest for digest in digests if digest in gone)
             for query, digests in equal.items()
@@ -211,7 +209,15 @@ class Archive:
                 pair = own, self.gallery.rows([digest])[0]
                 if not is_ruled_out(bits, *(pair if query <= digest else pair[::-1])):
                     found[query].append(digest)
-        return found
+        return {query: self._nearest_first(query, rows, some) for query, some in found.items()}
+
+    def _nearest_first(self, query: str, rows: Rows, digests: Sequence[str]) -> list[str]:
+        if len(digests) < 2:
+            return list(digests)
+        own = records(np.ascontiguousarray(rows[query])[None])
+        bits = bits_between(own, self.gallery.rows(digests)).tolist()
+        near = sorted(zip(bits, digests, strict=True), key=lambda one: (one[1] != query, *one))
+        return [digest for _, digest in near]
 
     def like(self, picture: Picture) -> list[Picture]:
         """Return the pictures with the bytes of another one."""
@@ -230,14 +236,12 @@ class Archive:
         return self.gallery.nearest(records(rows), k, most)
 
 
-def _gone_one(
-    query: Picture, digests: Sequence[str], gone: Mapping[str, Sequence[str]]
-) -> NotCompared | None:
-    """The first path of some contents; not that of a file which holds something else since."""
-    own = absolute(query.file.path)
-    paths = (path for digest in digests for path in gone[digest])
-    other = next((path for path in paths if absolute(path) != own), None)
-    return None if other is None else NotCompared(query.file.path, other, GONE)
+def _absent(
+    query: Picture, digests: Sequence[str], gone: Mapping[str, Sequence[Skipped]]
+) -> tuple[NotCompared, ...]:
+    """A file of each of some contents; none is the query, which may hold something else since."""
+    files = (first_other(query.file.path, gone[digest]) for digest in digests)
+    return tuple(NotCompared(query.file.path, one.path, one.reason) for one in files if one)
 
 
 def _proposals(

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 
+from imgsim.addresses import absolute
 from imgsim.comparators.recipes import Recipe
 from imgsim.decisions.lookup import Decided, decided_of
 from imgsim.decisions.records import Decision
@@ -76,6 +77,9 @@ class Copies:
         For each query how many nearer matches are left out, since a person decided on them.
     not_compared : tuple of NotCompared
         All pairs that could not be compared, in order of paths.
+    absent : tuple of tuple of NotCompared
+        For each query the files of an index that it may match and that cannot be had, as the right
+        ones, the nearest first; empty where none is asked.
     not_checked : tuple of tuple of Skipped
         For each query which of it and its copies could not be read once more, and why.
     """
@@ -86,6 +90,7 @@ class Copies:
     unverified: tuple[NotCompared | None, ...]
     decided: tuple[int, ...] = ()
     not_compared: tuple[NotCompared, ...] = ()
+    absent: tuple[tuple[NotCompared, ...], ...] = ()
     not_checked: tuple[tuple[Skipped, ...], ...] = ()
 
 
@@ -204,8 +209,8 @@ def _find(
             )
             for query, some in enumerate(nearest)
         )
-        told = unverified, left_out, not_compared, not_checked
-        return Copies(pictures[:queries], tuple(of), refused, *told)
+        told = unverified, left_out, not_compared
+        return Copies(pictures[:queries], tuple(of), refused, *told, not_checked=not_checked)
 
 
 class _Matches:
@@ -293,6 +298,20 @@ class _Matches:
         """Whether two pictures were verified and do not match; the gallery begins at `first`."""
         one, two = self._class[query], self._class[first + place]
         return (min(one, two), max(one, two)) in self._refused
+
+
+def first_other(path: str, files: Sequence[Skipped]) -> Skipped | None:
+    """Return the first of some files, which may be gone, that is not the file at a path."""
+    return next((file for file in files if not _are_one(path, file.path)), None)
+
+
+def _are_one(one: str, other: str) -> bool:
+    if absolute(one) == absolute(other):
+        return True
+    try:
+        return os.path.samefile(one, other)
+    except (OSError, ValueError):
+        return False
 
 
 def is_same_file(one: Picture, other: Picture) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -122,7 +123,9 @@ class Duplicates(Result[Group]):
         tell whether their pixels are equal to those of others.
     unverified : tuple of NotCompared
         Images that may match a file of the index, on the right, which is gone, was changed or
-        cannot be read.
+        cannot be read: all such pairs, for each image the nearest first.
+    index : str
+        The absolute path of the index; empty without one.
     """
 
     comparator: Comparator
@@ -155,6 +158,7 @@ class Duplicates(Result[Group]):
     not_compared: tuple[NotCompared, ...] = ()
     not_checked: tuple[Skipped, ...] = ()
     unverified: tuple[NotCompared, ...] = ()
+    index: str = ""
 
     def _items(self) -> tuple[Group, ...]:
         return self.groups
@@ -383,6 +387,7 @@ def find_duplicates(
         not_compared=matched.not_compared,
         not_checked=hidden.collection.unchecked,
         unverified=() if beside is None else beside.unverified,
+        index="" if index is None else os.path.abspath(index.folder),
     )
 
 

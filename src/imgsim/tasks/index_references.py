@@ -15,18 +15,18 @@ from imgsim.addresses import absolute, folder_of
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
 from imgsim.index.gallery import IndexGallery
+from imgsim.index.own_files import OwnFiles
 from imgsim.index.segment import name_of
 from imgsim.index.snapshot import Snapshot
 from imgsim.index.sources import shown_path
-from imgsim.propose.index import ProposalIndex
+from imgsim.propose.index import ProposalIndex, bits_between
 from imgsim.propose.keypoint_votes import Votes
 from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
-from imgsim.read.content import GONE
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection, FeatureTable
-from imgsim.tasks.copies import is_same_file
+from imgsim.tasks.copies import first_other, is_same_file
 from imgsim.tasks.index_gallery import open_gallery
-from imgsim.types import NotCompared, Picture
+from imgsim.types import NotCompared, Picture, Skipped
 from imgsim.verify.verdicts import is_ruled_out
 
 
@@ -51,7 +51,7 @@ class IndexReferences:
         alone.
     unverified : tuple of NotCompared
         A picture that may match, on the left, and a file of the index that is gone, was changed or
-        cannot be read.
+        cannot be read; all pairs, in order of the pictures' paths, then the nearest first.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class IndexReferences:
         asking = [p for p in collection.pictures if not p.file.reference]
         why = self._proposed(replace(collection, pictures=tuple(asking)))
         there: list[Picture] = []
-        gone: dict[str, list[str]] = {}
+        gone: dict[str, list[Skipped]] = {}
         for digest in sorted({known for _, known in why}):
             some, missing = self._gallery.files(digest)
             there += some
@@ -74,6 +74,9 @@ class IndexReferences:
                 gone[digest] = missing
         self.unverified = self._not_compared(collection, why, gone)
         self._own = frozenset(p.file.path for p in there)
+        self._standing |= set(
+            snapshot.named([name_of(absolute(p.file.path)) for p in there]).values()
+        )
         self.collection = self._with_references(collection, there)
 
     def holds(self, picture: Picture) -> bool:
@@ -81,15 +84,15 @@ class IndexReferences:
         return picture.file.path in self._own
 
     def _with_own_closed(self, collection: Collection) -> Collection:
-        """The same with files that the index has by their paths as references.
+        """The same with files of the index, by whatever paths they were found, as references.
 
         One that was changed since is none of its contents, and still one of its files.
         """
-        names = [name_of(absolute(p.file.path)) for p in collection.pictures]
-        known = self.snapshot.named(names)
+        numbers = OwnFiles(self.snapshot).numbers([p.file for p in collection.pictures])
+        self._standing = {number for some in numbers for number in some}
         pictures = tuple(
-            replace(p, file=replace(p.file, reference=True)) if name in known else p
-            for p, name in zip(collection.pictures, names, strict=True)
+            replace(p, file=replace(p.file, reference=True)) if some else p
+            for p, some in zip(collection.pictures, numbers, strict=True)
         )
         return replace(collection, pictures=pictures)
 
@@ -135,32 +138,35 @@ class IndexReferences:
         self,
         collection: Collection,
         why: dict[tuple[str, str], int],
-        gone: dict[str, list[str]],
+        gone: dict[str, list[Skipped]],
     ) -> tuple[NotCompared, ...]:
         pictures: dict[str, list[Picture]] = {}
         for picture in collection.pictures:
             if not picture.file.reference:
                 pictures.setdefault(picture.digest, []).append(picture)
-        found: dict[str, str] = {}
+        found: list[tuple[bytes, bool, int, NotCompared]] = []
         for (digest, known), bits in sorted(why.items()):
             if known not in gone:
                 continue
             # a file that was changed since it was indexed is no other one
-            some = {
-                p.file.path: other
-                for p in pictures[digest]
-                if (other := _another(p.file.path, gone[known])) and p.file.path not in found
-            }
-            if bits and some:
-                own = records(
-                    collection.features(self._recipe.extractor, pictures[digest][:1]).rows
-                )[0]
-                pair = own, self._gallery.rows([known])[0]
-                if is_ruled_out(bits, *(pair if digest <= known else pair[::-1])):
-                    continue
-            found |= some
-        pairs = sorted(found.items(), key=lambda pair: os.fsencode(pair[0]))
-        return tuple(NotCompared(path, other, GONE) for path, other in pairs)
+            others = (
+                (p.file.path, first_other(p.file.path, gone[known])) for p in pictures[digest]
+            )
+            some = [(path, other) for path, other in others if other]
+            if not some:
+                continue
+            own = records(collection.features(self._recipe.extractor, pictures[digest][:1]).rows)
+            lost = self._gallery.rows([known])
+            pair = own[0], lost[0]
+            if bits and is_ruled_out(bits, *(pair if digest <= known else pair[::-1])):
+                continue
+            far = digest != known, int(bits_between(own, lost)[0])
+            found += [
+                (os.fsencode(path), *far, NotCompared(path, other.path, other.reason))
+                for path, other in some
+            ]
+        found.sort(key=lambda one: (*one[:3], os.fsencode(one[3].right)))
+        return tuple(pair for *_, pair in found)
 
     def _with_references(self, collection: Collection, there: Sequence[Picture]) -> Collection:
         """The pictures of both; of one file the index's, with the other name."""
@@ -249,7 +255,7 @@ class IndexReferences:
     @property
     def images(self) -> int:
         """How many images of the index do not stand in `collection`."""
-        return self.snapshot.pictures - len(self._own)
+        return self.snapshot.pictures - sum(map(self.snapshot.has_picture, self._standing))
 
     @property
     def pairs_beside(self) -> int:
@@ -265,9 +271,3 @@ class IndexReferences:
         """How many images of the index lie in each folder."""
         paths = (shown_path(one) for _, one, digest in self.snapshot.all_files() if digest)
         return Counter(folder_of(path) or "." for path in paths)
-
-
-def _another(path: str, others: Sequence[str]) -> str:
-    """The first of some paths that names another file; empty if none does."""
-    own = absolute(path)
-    return next((other for other in others if absolute(other) != own), "")

@@ -18,6 +18,7 @@ from imgsim.comparators.local import LAYOUT, LocalFeatures, records
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.index.manifest import Maker, check_maker, check_not_later, shown
+from imgsim.index.own_files import OwnFiles
 from imgsim.index.segment import FileRecord, NewContent, NewFile, name_of
 from imgsim.index.snapshot import Snapshot
 from imgsim.index.sources import (
@@ -126,19 +127,29 @@ def _add(writer: IndexWriter, paths: Sequence[str], options: RunOptions) -> Adde
     note_left_out(discovered, options)
     base = os.getcwd()
     known = writer.snapshot.numbers_by_name()
+    before = _by_other_paths(writer.snapshot, discovered.files, known)
+
+    def name(path: str) -> bytes:
+        return name_of(before[path].absolute if path in before else absolute(path))
+
     todo = [
         file
         for file in discovered.files
-        if not _is_up_to_date(writer.snapshot, known.get(name_of(absolute(file.path))), file)
+        if not _is_up_to_date(writer.snapshot, known.get(name(file.path)), file)
     ]
     done = Added(unchanged=len(discovered.files) - len(todo), skipped=discovered.skipped)
     with closing(_read(todo, options, started_ns)) as parts:
         for part, read in parts:
-            names = [name_of(absolute(file.path)) for file in part]
-            replaced = _numbers(names, known, writer.snapshot)
-            files = _without_known(_new_files(part, read, base), replaced, writer.snapshot)
-            before = {name: writer.snapshot.digest_of(n) for name, n in replaced.items()}
-            digests = [(before.get(name_of(f.record.absolute)), f.digest) for f in files]
+            replaced = _numbers([name(file.path) for file in part], known, writer.snapshot)
+            found = [
+                replace(file, record=_given_as(file.record, before))
+                if file.record.path in before
+                else file
+                for file in _new_files(part, read, base)
+            ]
+            files = _without_known(found, replaced, writer.snapshot)
+            held = {name: writer.snapshot.digest_of(n) for name, n in replaced.items()}
+            digests = [(held.get(name_of(f.record.absolute)), f.digest) for f in files]
             new = sum(old is None and bool(now) for old, now in digests)
             changed = sum(old not in (None, now) and bool(now) for old, now in digests)
             if files or replaced:
@@ -159,6 +170,19 @@ def _add(writer: IndexWriter, paths: Sequence[str], options: RunOptions) -> Adde
         if files or replaced:
             writer.append(Batch((), _no_rows, files), list(replaced.values()))
     return done
+
+
+def _by_other_paths(
+    snapshot: Snapshot, files: Sequence[ImageFile], known: Mapping[bytes, int]
+) -> dict[str, FileRecord]:
+    """What is known of files that an index has by other paths of their folders, by theirs."""
+    new = [file for file in files if name_of(absolute(file.path)) not in known] if known else []
+    numbers = OwnFiles(snapshot).by_folder(new)
+    return {
+        str(file.path): snapshot.record(some[0])
+        for file, some in zip(new, numbers, strict=True)
+        if some
+    }
 
 
 def _numbers(

@@ -224,21 +224,23 @@ class KnownArchive:
                 damage=asked.facts.damage,
                 in_archive=any(is_same_file(picture, p) for p in self._archive.like(picture)),
                 not_compared=lost.right if lost else "",
-                gone=lost is not None and lost.reason == GONE,
+                gone=lost is not None and (lost in absent or lost.reason == GONE),
                 reason=f"cannot be compared with {lost.right}: {lost.reason}" if lost else "",
                 decided=decided,
                 not_checked=not_checked,
             )
-            for picture, asked, own, other, decided, not_checked in zip(
+            for picture, asked, own, other, absent, decided, not_checked in zip(
                 pictures,
                 copies.queries,
                 copies.of,
                 copies.unverified,
+                copies.absent or [()] * len(pictures),
                 copies.decided,
                 copies.not_checked,
                 strict=True,
             )
-            for lost in [None if own else other]  # one match is enough to know it
+            # one match is enough to know it
+            for lost in [None if own else next(iter(absent), other)]
         ]
 
 

@@ -30,9 +30,10 @@ class KnownAnswer:
         It is a file of the archive.
     not_compared : str
         A file of the archive that it might match and could not be compared with, where no other
-        matches; empty if there is none. Whether it is known cannot be told then.
+        matches, of an index the nearest; empty if there is none. Whether it is known cannot be
+        told then.
     gone : bool
-        That file is gone, or was changed meanwhile.
+        That file is gone, was changed meanwhile, or cannot be read: `reason` says which.
     decided : int
         Matches that do not count, since a person decided on them.
     not_checked : tuple of Skipped

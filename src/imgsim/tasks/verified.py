@@ -18,7 +18,6 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.gallery import Gallery
 from imgsim.propose.index import nearest_turned
-from imgsim.read.content import GONE
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.tasks.archive import Archive
@@ -137,12 +136,7 @@ def rank_queries(
     names = {p.file.path: query.name for p, query in zip(pictures, queries, strict=True)}
     not_compared = [
         NotCompared(names.get(p.left, p.left), names.get(p.right, p.right), p.reason)
-        for p in copies.not_compared
-    ]
-    not_compared += [
-        NotCompared(query.name, lost.right, lost.reason)
-        for query, lost in zip(queries, copies.unverified, strict=True)
-        if lost is not None and lost.reason == GONE  # a file of an index
+        for p in (*copies.not_compared, *(pair for some in copies.absent for pair in some))
     ]
     pairs_asked = len(queries) * gallery.images
     seconds = time.perf_counter() - started
