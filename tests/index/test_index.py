@@ -227,6 +227,9 @@ def test_each_file_is_in_it_once_and_counted_once(there: Path, cli) -> None:
     added = add_to_index("F", "a", THREADS)
     assert (added.added, added.changed, added.unchanged) == (0, 0, images)
     Image.fromarray(landscape(99, 320, 240)).save("old/92.jpg")
+    with library.Index.open("F", options=THREADS) as index:  # it is no other file than itself
+        assert not any(a.not_compared for a in index.known("a/92.jpg").answers)
+        assert not index.find_duplicates("a/92.jpg").unverified
     added = add_to_index("F", "a", THREADS)
     assert (added.added, added.changed, added.unchanged) == (0, 1, images - 1)
     info = index_info("F")
@@ -692,6 +695,11 @@ def test_paths_that_are_no_utf_8(there: Path, cli) -> None:
     info = json.loads(cli("index", "info", "G", "-f", "json").stdout)
     jsonschema.validate(info, schema("imgsim.index/1"))
     assert [one["path_bytes"] for one in info["roots"]] == [raw]
+    os.rename("G", os.fsdecode(b"G\xff"))
+    info = json.loads(cli("index", "info", os.fsdecode(b"G\xff"), "-f", "json").stdout)
+    jsonschema.validate(info, schema("imgsim.index/1"))
+    assert list(info)[3:5] == ["path", "path_bytes"]
+    os.rename(os.fsdecode(b"G\xff"), "G")
     (there / name / "91.jpg").unlink()
     document = json.loads(cli("known", "new/91 small.jpg", "--index", "G", "-f", "json").stdout)
     jsonschema.validate(document, schema("imgsim.known/1"))

@@ -29,7 +29,7 @@ def info_text(info: IndexInfo) -> Iterator[str]:
 
 def info_json(info: IndexInfo) -> Iterator[str]:
     """Yield what an index holds as JSON."""
-    document = asdict(info)
+    document = {**path_document(info.path), **asdict(info)}
     document |= path_document(info.path)
     document["roots"] = [
         {**path_document(root), "files": files} for root, files in info.roots.items()
