@@ -22,7 +22,8 @@ from imgsim.cli.signals import Terminated, termination_raises
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="these signals are POSIX's")
 
 SLOW = """
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, under which the tests may run, ignores it
 import imgsim.executors.processes as processes
 from imgsim.cli.main import main
 
