@@ -170,9 +170,10 @@ def _check_importable(extractor: Extractor) -> None:
     if cls.__module__ == "__main__" or "<locals>" in cls.__qualname__:
         where = "a function" if "<locals>" in cls.__qualname__ else "a script or notebook"
         raise UsageError(
-            f"worker processes cannot import {cls.__name__}, which is defined in {where}",
-            "move it to a module of its own (a .py file that you import),"
-            ' or give RunOptions(executor="threads")',
+            # all in the message: IPython shows no more of an error
+            f"worker processes cannot import {cls.__name__}, which is defined in {where}:"
+            " move it to a module of its own (a .py file that you import),"
+            ' or give options=RunOptions(executor="threads")'
         )
 
 
