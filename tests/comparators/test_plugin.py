@@ -101,7 +101,7 @@ try:
     options = imgsim.RunOptions(executor=sys.argv[2], jobs=2)
     print(len(imgsim.matches(sys.argv[1], Mine(), options=options).methods[0].queries))
 except imgsim.ImgsimError as error:
-    print(error.message, "|", error.hint)
+    print(error)  # all that IPython shows
 """
 
 
