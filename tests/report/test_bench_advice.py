@@ -19,8 +19,7 @@ from imgsim.benchmark.results import (
     Timing,
     Unfinished,
 )
-from imgsim.report.bench_advice import advice
-from imgsim.report.bench_tables import standing_out
+from imgsim.report.bench_advice import advice, recommended
 
 N = 96
 DATA = Data("fruits", "folder", N, 24, N, "0", ())
@@ -88,6 +87,10 @@ def test_what_is_left_of_an_interrupted_run_is_not_called_a_choice() -> None:
     assert "For these 96 pictures, of the methods measured so far: a (0.99" in text
 
 
-def test_a_slower_method_stands_out_only_where_it_is_better_by_more_than_chance() -> None:
-    methods = method("a", 1, 0.5), method("b", 2, 0.6), method("c", 3, 0.98), method("d", 4, 0.99)
-    assert [m.method for m in standing_out(bench(*methods))] == ["a", "c"]
+def test_what_the_advice_names_first_is_recommended_and_nothing_where_none_can_be_told() -> None:
+    methods = method("a", 1, 0.3), method("b", 2, 0.6), method("c", 3, 0.98), method("d", 4, 0.9)
+    assert "For these 96 pictures: c (0.98" in said(*methods)
+    assert [m.method for m in recommended(bench(*methods))] == ["c"]
+    assert "cannot tell 2 methods apart" in said(methods[2], methods[3])
+    assert recommended(bench(methods[2], methods[3])) == recommended(bench(methods[0])) == []
+    assert recommended(bench()) == []

@@ -27,7 +27,6 @@ from imgsim.report.bench_tables import (
     asked_table,
     changes_table,
     explained,
-    frontier,
     in_order,
     intervals_table,
     machine_was_busy,
@@ -37,7 +36,6 @@ from imgsim.report.bench_tables import (
     share_text,
     short_names,
     speed_table,
-    standing_out,
     unranked_note,
 )
 from imgsim.report.formats import csv_row
@@ -93,13 +91,6 @@ def bench_text(bench: Bench) -> Iterator[str]:
         if unranked_note(bench):
             yield _filled(unranked_note(bench))
         yield from _explained_table("More of how long it takes", speed)
-        names = ", ".join(short_names(bench)[m.method] for m in standing_out(bench))
-        if names:
-            yield "\n" + _filled(
-                f"the fastest, and what is better than all faster ones by more than chance: {names}"
-            )
-        elif frontier(bench):
-            yield "\nevery method is better than those that are faster, by more than chance\n"
     if bench.resilience:
         if bench.resilience.methods:
             yield from _changes_lines(bench.resilience, short_names(bench))

@@ -97,12 +97,27 @@ def _on_copies(bench: Bench) -> Iterator[str]:
     )
 
 
+def recommended(bench: Bench) -> list[MethodResult]:
+    """Return the methods that the advice names first; none where it cannot tell any apart."""
+    ranked = [m for m in in_order(bench) if headline(m) is not None]
+    return _first_named(ranked) if len(_level(ranked)) < len(ranked) else []
+
+
+def _level(ranked: Sequence[MethodResult]) -> list[MethodResult]:
+    """Return the best of methods in order, and those that are not worse, chance apart."""
+    return [m for m in ranked if m is ranked[0] or not worse(m, ranked[0])]
+
+
+def _first_named(ranked: Sequence[MethodResult]) -> list[MethodResult]:
+    """Return the best, and those not worse whose figure is printed alike."""
+    return [m for m in _level(ranked) if _shown(m) == _shown(ranked[0])]
+
+
 def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
     names = short_names(bench)
     best = ranked[0]
-    level = [m for m in ranked if m is best or not worse(m, best)]
+    level, named = _level(ranked), _first_named(ranked)
     behind = [m for m in ranked if m not in level]
-    named = [m for m in level if _shown(m) == _shown(best)]
     rest = [m for m in level if m not in named]
     data = bench.data
     trials = count(data.classes, "class", "classes") if data.classes else "so few pairs"

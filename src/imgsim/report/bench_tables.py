@@ -125,30 +125,6 @@ def frontier(bench: Bench) -> list[MethodResult]:
     return chosen
 
 
-def standing_out(bench: Bench) -> list[MethodResult]:
-    """Return the fastest method, and each that is better than all faster ones, chance apart.
-
-    Nothing, if it is every one of several.
-    """
-    chosen: list[MethodResult] = []
-    faster: list[MethodResult] = []
-    for one in _fastest_first(bench):
-        best = headline(one)
-        if best is None:
-            continue
-        if all(_better(one, other) for other in faster):
-            chosen.append(one)
-        faster.append(one)
-    return [] if len(chosen) == len(faster) > 1 else chosen
-
-
-def _better(one: MethodResult, other: MethodResult) -> bool:
-    own, others = headline(one), headline(other)
-    assert own is not None
-    assert others is not None
-    return own.value > others.value and worse(other, one)
-
-
 def _fastest_first(bench: Bench) -> list[MethodResult]:
     cpu = machine_was_busy(bench)
     return sorted(in_order(bench), key=lambda m: seconds_of_thousand(m, cpu=cpu))
