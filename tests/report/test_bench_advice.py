@@ -82,7 +82,8 @@ def test_more_pictures_are_asked_for_only_where_they_might_show_a_difference() -
 def test_what_is_left_of_an_interrupted_run_is_not_called_a_choice() -> None:
     left = Unfinished("methods", ("b", "c"))
     text = said(method("a", 1.0), unfinished=(left,))
-    assert "For these 96 pictures: by a, the only method measured so far, 0.98 of the 3" in text
+    assert "For these 96 pictures: by a, the only method measured so far, 0.98 of those" in text
+    assert "of those of the 3 nearest that can be right are; 95 %" in text  # of 2: one
     text = said(method("a", 1.0, 0.99), method("d", 1.0, 0.5), unfinished=(left,))
     assert "For these 96 pictures, of the methods measured so far: a (0.99" in text
 

@@ -122,7 +122,9 @@ def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
     data = bench.data
     trials = count(data.classes, "class", "classes") if data.classes else "so few pairs"
     pictures = f"these {data.images:,} pictures"
-    right = "of the 3 nearest are right" if best.retrieval else "average precision of the pairs"
+    right = "average precision of the pairs"
+    if best.retrieval:  # a picture with one other of its class has one right neighbour at most
+        right = "of those of the 3 nearest that can be right are"
     estimate = headline(best)
     assert estimate is not None
     within = f"; 95 % interval {interval_text(estimate)}" if interval_text(estimate) else ""
