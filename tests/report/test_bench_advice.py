@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -95,3 +96,18 @@ def test_what_the_advice_names_first_is_recommended_and_nothing_where_none_can_b
     assert "cannot tell 2 methods apart" in said(methods[2], methods[3])
     assert recommended(bench(methods[2], methods[3])) == recommended(bench(methods[0])) == []
     assert recommended(bench()) == []
+
+
+@pytest.mark.parametrize(
+    ("best", "other", "less"),
+    [(0.4646, 0.1454, "0.31"), (0.9, 0.5, "0.40"), (0.9849, 0.9751, "0.0098")],
+)
+def test_the_difference_is_that_of_the_printed_figures(
+    best: float, other: float, less: str
+) -> None:
+    ones = method("a", 1, best), method("b", 1, other)
+    exact = [
+        replace(m, retrieval=replace(m.retrieval, class_accuracy=(value,) * 24))
+        for m, value in zip(ones, (best, other), strict=True)
+    ]
+    assert f"less by {less}: more than chance gives" in said(*exact)

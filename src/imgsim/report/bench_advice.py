@@ -158,11 +158,9 @@ def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
             some = ", ".join(f"{names[m.method]} ({_shown(m)})" for m in rest[:_MANY])
             others = f" and {len(rest) - _MANY} more" if len(rest) > _MANY else ""
             yield f"Not worse, as far as {trials} can show: {some}{others}."
-        following = headline(behind[0])
-        assert following is not None
         yield (
             f"The next, {names[behind[0].method]}, has {_shown(behind[0])}, less by"
-            f" {estimate.value - following.value:.2f}: more than chance gives."
+            f" {_less(best, behind[0])}: more than chance gives."
         )
     yield _cost(bench, named, level)
     if more:
@@ -230,6 +228,17 @@ def _shown(one: MethodResult) -> str:
     estimate = headline(one)
     assert estimate is not None
     return f"{min(estimate.value, 0.99 if estimate.value < 1 else 1.0):.2f}"
+
+
+def _less(best: MethodResult, other: MethodResult) -> str:
+    """Return the difference of the printed figures, that of the exact ones where they are alike."""
+    difference = float(_shown(best)) - float(_shown(other))
+    if difference > 0:
+        return f"{difference:.2f}"
+    own, others = headline(best), headline(other)
+    assert own is not None
+    assert others is not None
+    return f"{own.value - others.value:.2g}"
 
 
 def _names(names: dict[str, str], some: Sequence[MethodResult]) -> str:

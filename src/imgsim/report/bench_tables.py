@@ -299,7 +299,8 @@ DEFINITIONS = {
     "accuracy": "of the 3 nearest images of a query, those of its class / min(3, class size - 1),"
     " averaged over all images whose class has others",
     "95%": "interval: Wilson's, with the classes (of a list: the pairs) as trials, of which those"
-    " with more images or pairs count more",
+    " with more images or pairs count more; where there are classes, methods are compared on the"
+    " same ones, class by class, so two may differ though their intervals overlap",
     "a pair": "to compare one pair by itself, from ready features",
     "1,000 images": "to read so many, work out their features, and compare each with all others"
     " (auto, local: with as many of them as here), with one thread; it is less than the 499,500"
