@@ -14,7 +14,9 @@ from imgsim.benchmark.results import (
     Estimate,
     Histogram,
     Machine,
+    MethodResilience,
     MethodResult,
+    Resilience,
     Retrieval,
     Spread,
     Timing,
@@ -111,3 +113,21 @@ def test_the_difference_is_that_of_the_printed_figures(
         for m, value in zip(ones, (best, other), strict=True)
     ]
     assert f"less by {less}: more than chance gives" in said(*exact)
+
+
+def copies(name: str, recognised: float, wrong: int) -> MethodResilience:
+    return MethodResilience(name, (), recognised, None, wrong)
+
+
+def test_where_the_best_at_likeness_is_poor_at_copies_the_advice_says_so() -> None:
+    methods = method("a", 1, 0.98), method("b", 2, 0.5)
+    for found, poor in (
+        ((copies("a", 0.6, 5), copies("b", 0.5, 0)), True),
+        ((copies("a", 0.4, 0), copies("b", 0.6, 0)), True),
+        ((copies("a", 0.4, 0), copies("b", 0.9, 9)), False),  # more, for it takes all for copies
+        ((copies("a", 0.5, 0), copies("b", 0.5, 9)), False),
+    ):
+        text = said(*methods, resilience=Resilience(24, 1024, found))
+        assert ("A ranking does not say how well a finds copies." in text) is poor, text
+    text = said(*methods, resilience=Resilience(24, 1024, (copies("a", 0.4, 5), found[1])))
+    assert "Of changed copies a recognises 40 % (5 of 276 pairs of originals wrong)" in text

@@ -25,6 +25,7 @@ from imgsim.report.bench_tables import (
     DEFINITIONS,
     Table,
     asked_table,
+    changes_explained,
     changes_table,
     explained,
     in_order,
@@ -126,6 +127,9 @@ def _changes_lines(resilience: Resilience, names: dict[str, str]) -> Iterator[st
         yield f"  {number:2} {name}\n"
     table[0] = ["", *(str(i) for i in range(1, len(resilience.methods) + 1))]
     yield from _aligned_table(table, gap=1)
+    yield from (
+        _filled(f"  {name}: {what}", "    ") for name, what in changes_explained(resilience)
+    )
 
 
 def _aligned_table(table: Table, gap: int = 2) -> Iterator[str]:
@@ -241,6 +245,9 @@ def bench_markdown(bench: Bench) -> Iterator[str]:
         yield f"\n## Copies recognised, in percent of {bench.resilience.images} originals\n\n"
         if bench.resilience.methods:
             yield from _markdown_table(changes_table(bench.resilience, short_names(bench)))
+            yield "\n"
+            for name, what in changes_explained(bench.resilience):
+                yield f"- {name}: {what}\n"
         if left := copies_left(bench):
             yield f"\n{left[0].upper()}{left[1:]}.\n"
     if bench.norms:

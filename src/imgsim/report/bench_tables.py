@@ -350,6 +350,27 @@ def changes_table(resilience: Resilience, names: dict[str, str]) -> Table:
     return [header, *rows]
 
 
+def pairs_of_originals(resilience: Resilience) -> int:
+    """Return how many pairs of two different originals there are."""
+    return resilience.images * (resilience.images - 1) // 2
+
+
+def changes_explained(resilience: Resilience) -> list[tuple[str, str]]:
+    """Return the last rows of `changes_table` and what they mean."""
+    return [
+        (
+            "original found first",
+            "percent of the copies that are nearer to their original than to every other one (-: of"
+            " a method that verifies)",
+        ),
+        (
+            "wrong pairs of originals",
+            f"of {pairs_of_originals(resilience):,} pairs of two different originals, those within"
+            " the threshold",
+        ),
+    ]
+
+
 def norms_table(timings: Sequence[NormTiming]) -> Table:
     """Return the times of Euclidean distances by scipy and by numpy, a row per length."""
     header = ["length", "scipy", "quartiles", "numpy", "quartiles", "scipy/numpy"]

@@ -150,7 +150,8 @@ def _changes_section(bench: Bench, names: dict[str, str], plots: dict[str, str])
         yield "<h3>Percent that are nearer to their original than to every other one</h3>\n"
         yield _plot_html(plots["first"], "percent of the copies that find their original first")
     wrong = [f"{names[m.method]} {m.wrong}" for m in resilience.methods if m.wrong]
-    yield "<p>Pairs of different originals within the threshold: "
+    pairs = bench_tables.pairs_of_originals(resilience)
+    yield f"<p>Of {pairs:,} pairs of two different originals, those within the threshold: "
     yield escape(", ".join(wrong) or "none") + ".</p>\n"
 
 
