@@ -223,7 +223,9 @@ def draw_explanation(explanation: Explanation, target: Path) -> None:
     top = max(float(m.max()) for m in maps)
     height = max(picture.height for picture in shown)
     sheet = Image.new(
-        "RGB", (2 * _SIDE + 3 * _GAP, height + 110 + 18 * bool(evidence.edge and not nothing)), "white"
+        "RGB",
+        (2 * _SIDE + 3 * _GAP, height + 110 + 18 * bool(evidence.edge and not nothing)),
+        "white",
     )
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
