@@ -112,7 +112,7 @@ def _quality_section(bench: Bench, plots: dict[str, str], best: set[str]) -> Ite
     yield "<h2>How right, and how long it takes</h2>\n"
     yield from _explained_html(bench_tables.asked_table(bench), best)
     if "speed" in plots:
-        bold = "Bold: what the first sentence of this page names. " if best else ""
+        bold = "Bold: what the answer at the top names first. " if best else ""
         line = "Above and left of the dashed line is no method. Bars are 95 % intervals."
         yield f"<p>{bold}{line}</p>\n"
         yield _plot_html(plots["speed"], "time of 1,000 images against accuracy")
