@@ -28,6 +28,11 @@ PAGES = {
     "LICENSE": "license.txt",
 }
 
+_CODE = re.compile(r"<code[ >].*?</code>", re.DOTALL)
+_CODE_TEXT = re.compile(r"(?<=>)[^<>]+(?=<)")
+_HYPHENS = re.compile(r"(?<![\w./-])(?=[\w-]{1,24}(?![\w./-]))(?:--?\w+|\w+(?=-\w))(?:-\w+)*")
+"""An option, or words joined by hyphens, of a length that has room in any column."""
+
 _OPTION_WIDTH = 30
 """Characters of an option that stand in one line."""
 
@@ -54,6 +59,17 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if page.file.src_uri == "command-line.md":
         return markdown + "\n" + "\n".join(_command_line())
     return re.sub(r"\]\(([^)#:\s]+)(#[^)\s]*)?\)", turned, markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Keep options and names with hyphens in code from breaking at these (site.css)."""
+
+    def kept(code: re.Match[str]) -> str:
+        return _CODE_TEXT.sub(
+            lambda text: _HYPHENS.sub(r'<span class="whole">\g<0></span>', text[0]), code[0]
+        )
+
+    return _CODE.sub(kept, html)
 
 
 def _command_line() -> Iterator[str]:

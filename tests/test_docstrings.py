@@ -1,4 +1,4 @@
-"""Public functions on arrays state what they take and give."""
+"""Docstrings: of public functions on arrays what they take and give, and Markdown everywhere."""
 
 from __future__ import annotations
 
@@ -46,4 +46,16 @@ def test_public_functions_on_arrays_state_shape_and_dtype(path: Path) -> None:
         text = ast.get_docstring(function) or ""
         if not ("shape" in text and DTYPES.search(text)):
             wrong.append(f"{function.lineno} {function.name}")
+    assert wrong == []
+
+
+def test_docstrings_are_markdown_and_say_what_attributes_of_results_are() -> None:
+    bare = re.compile(r"^ +(seconds|decode|masks_left_out) : (?!float|str).*\n *(\S+ : |$)", re.M)
+    wrong = []
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+                text = ast.get_docstring(node, clean=False) or ""
+                if re.search(r"::$", text, re.M) or bare.search(text):
+                    wrong.append(f"{path.name}: {text[:60]}")
     assert wrong == []

@@ -78,3 +78,10 @@ def test_every_command_and_function_has_its_place(site: Path) -> None:
     assert set(COMMANDS) <= _Page(site / "command-line.html").places
     places = _Page(site / "api.html").places
     assert {"imgsim.find_duplicates", "imgsim.plugin.VectorComparator"} <= places
+
+
+def test_options_in_code_are_kept_whole(site: Path) -> None:
+    page = (site / "command-line.html").read_text(encoding="utf-8")
+    assert '<span class="whole">--max-images</span>' in page
+    code = " ".join(re.findall(r"<code>(.*?)</code>", page, re.DOTALL))
+    assert re.findall(r"(?<![\w>.-])--[a-z][\w-]*", code) == []

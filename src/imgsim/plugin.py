@@ -1,14 +1,14 @@
 """The names that a comparator of another package imports, in one place that stays.
 
 A plug-in is a frozen dataclass, registered in its package under the entry-point group
-``imgsim.comparators``; the name on the left is what ``--method`` takes::
+``imgsim.comparators``; the name on the left is what ``--method`` takes:
 
     [project.entry-points."imgsim.comparators"]
     blockmean = "imgsim_example:BlockMean"
 
 Its fields are what users can set (``--method blockmean:blocks=8``). It is a comparator, which says
 what its distances mean, and has an extractor, which makes a row of each image; one class may be
-both. A comparator of vectors names its metric, and imgsim searches::
+both. A comparator of vectors names its metric, and imgsim searches:
 
     @dataclass(frozen=True)
     class BlockMean(VectorComparator, Extractor):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,14 +14,15 @@ from imgsim.benchmark.results import (
     Estimate,
     Histogram,
     Machine,
+    MethodResilience,
     MethodResult,
+    Resilience,
     Retrieval,
     Spread,
     Timing,
     Unfinished,
 )
-from imgsim.report.bench_advice import advice
-from imgsim.report.bench_tables import standing_out
+from imgsim.report.bench_advice import advice, recommended
 
 N = 96
 DATA = Data("fruits", "folder", N, 24, N, "0", ())
@@ -83,11 +85,49 @@ def test_more_pictures_are_asked_for_only_where_they_might_show_a_difference() -
 def test_what_is_left_of_an_interrupted_run_is_not_called_a_choice() -> None:
     left = Unfinished("methods", ("b", "c"))
     text = said(method("a", 1.0), unfinished=(left,))
-    assert "For these 96 pictures: by a, the only method measured so far, 0.98 of the 3" in text
+    assert "For these 96 pictures: by a, the only method measured so far, 0.98 of those" in text
+    assert "of those of the 3 nearest that can be right are; 95 %" in text  # of 2: one
     text = said(method("a", 1.0, 0.99), method("d", 1.0, 0.5), unfinished=(left,))
     assert "For these 96 pictures, of the methods measured so far: a (0.99" in text
 
 
-def test_a_slower_method_stands_out_only_where_it_is_better_by_more_than_chance() -> None:
-    methods = method("a", 1, 0.5), method("b", 2, 0.6), method("c", 3, 0.98), method("d", 4, 0.99)
-    assert [m.method for m in standing_out(bench(*methods))] == ["a", "c"]
+def test_what_the_advice_names_first_is_recommended_and_nothing_where_none_can_be_told() -> None:
+    methods = method("a", 1, 0.3), method("b", 2, 0.6), method("c", 3, 0.98), method("d", 4, 0.9)
+    assert "For these 96 pictures: c (0.98" in said(*methods)
+    assert [m.method for m in recommended(bench(*methods))] == ["c"]
+    assert "cannot tell 2 methods apart" in said(methods[2], methods[3])
+    assert recommended(bench(methods[2], methods[3])) == recommended(bench(methods[0])) == []
+    assert recommended(bench()) == []
+
+
+@pytest.mark.parametrize(
+    ("best", "other", "less"),
+    [(0.4646, 0.1454, "0.31"), (0.9, 0.5, "0.40"), (0.9849, 0.9751, "0.0098")],
+)
+def test_the_difference_is_that_of_the_printed_figures(
+    best: float, other: float, less: str
+) -> None:
+    ones = method("a", 1, best), method("b", 1, other)
+    exact = [
+        replace(m, retrieval=replace(m.retrieval, class_accuracy=(value,) * 24))
+        for m, value in zip(ones, (best, other), strict=True)
+    ]
+    assert f"less by {less}: more than chance gives" in said(*exact)
+
+
+def copies(name: str, recognised: float, wrong: int) -> MethodResilience:
+    return MethodResilience(name, (), recognised, None, wrong)
+
+
+def test_where_the_best_at_likeness_is_poor_at_copies_the_advice_says_so() -> None:
+    methods = method("a", 1, 0.98), method("b", 2, 0.5)
+    for found, poor in (
+        ((copies("a", 0.6, 5), copies("b", 0.5, 0)), True),
+        ((copies("a", 0.4, 0), copies("b", 0.6, 0)), True),
+        ((copies("a", 0.4, 0), copies("b", 0.9, 9)), False),  # more, for it takes all for copies
+        ((copies("a", 0.5, 0), copies("b", 0.5, 9)), False),
+    ):
+        text = said(*methods, resilience=Resilience(24, 1024, found))
+        assert ("A ranking does not say how well a finds copies." in text) is poor, text
+    text = said(*methods, resilience=Resilience(24, 1024, (copies("a", 0.4, 5), found[1])))
+    assert "Of changed copies a recognises 40 % (5 of 276 pairs of originals wrong)" in text

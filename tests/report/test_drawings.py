@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from skimage.color import deltaE_ciede2000, xyz2lab
 
 from imgsim import cluster_images, sort_images
@@ -22,7 +22,7 @@ from imgsim.report.cluster_drawings import (
 )
 from imgsim.report.cluster_numbers import draw_numbers
 from imgsim.report.colours import NO_COLOUR, PALETTE, colour_of, text_on, tint
-from imgsim.report.ordering import draw_heatmap
+from imgsim.report.ordering import _numbered_lines, draw_heatmap
 from imgsim.report.pictures import montage_pages
 from imgsim.tasks.matches import matches
 
@@ -153,6 +153,14 @@ def test_a_heat_map_is_as_large_as_it_is_readable(
     with Image.open(tmp_path / "heat.png") as drawn:
         assert drawn.width <= 2400
         assert len(drawn.getcolors(1 << 24)) > (40 if n > 1 else 3)
+        # below the maps it says that the numbers are not those of the printed list
+        lines = _numbered_lines(drawn.width - 32)
+        font = ImageFont.load_default(11)
+        assert max(map(font.getlength, lines)) <= drawn.width - 32
+        note = Image.new("L", (drawn.width, 16), "white")
+        ImageDraw.Draw(note).text((16, 0), lines[0], "black", font)
+        windows = np.lib.stride_tricks.sliding_window_view(np.asarray(drawn.convert("L")), 16, 0)
+        assert (windows == np.asarray(note).T).all(axis=(1, 2)).any()
 
 
 def test_the_colours_of_a_heat_map_span_the_pairs(tmp_path: Path, photo, threads) -> None:

@@ -25,9 +25,9 @@ from imgsim.report.bench_tables import (
     DEFINITIONS,
     Table,
     asked_table,
+    changes_explained,
     changes_table,
     explained,
-    frontier,
     in_order,
     intervals_table,
     machine_was_busy,
@@ -37,7 +37,6 @@ from imgsim.report.bench_tables import (
     share_text,
     short_names,
     speed_table,
-    standing_out,
     unranked_note,
 )
 from imgsim.report.formats import csv_row
@@ -93,13 +92,6 @@ def bench_text(bench: Bench) -> Iterator[str]:
         if unranked_note(bench):
             yield _filled(unranked_note(bench))
         yield from _explained_table("More of how long it takes", speed)
-        names = ", ".join(short_names(bench)[m.method] for m in standing_out(bench))
-        if names:
-            yield "\n" + _filled(
-                f"the fastest, and what is better than all faster ones by more than chance: {names}"
-            )
-        elif frontier(bench):
-            yield "\nevery method is better than those that are faster, by more than chance\n"
     if bench.resilience:
         if bench.resilience.methods:
             yield from _changes_lines(bench.resilience, short_names(bench))
@@ -135,6 +127,9 @@ def _changes_lines(resilience: Resilience, names: dict[str, str]) -> Iterator[st
         yield f"  {number:2} {name}\n"
     table[0] = ["", *(str(i) for i in range(1, len(resilience.methods) + 1))]
     yield from _aligned_table(table, gap=1)
+    yield from (
+        _filled(f"  {name}: {what}", "    ") for name, what in changes_explained(resilience)
+    )
 
 
 def _aligned_table(table: Table, gap: int = 2) -> Iterator[str]:
@@ -250,6 +245,9 @@ def bench_markdown(bench: Bench) -> Iterator[str]:
         yield f"\n## Copies recognised, in percent of {bench.resilience.images} originals\n\n"
         if bench.resilience.methods:
             yield from _markdown_table(changes_table(bench.resilience, short_names(bench)))
+            yield "\n"
+            for name, what in changes_explained(bench.resilience):
+                yield f"- {name}: {what}\n"
         if left := copies_left(bench):
             yield f"\n{left[0].upper()}{left[1:]}.\n"
     if bench.norms:

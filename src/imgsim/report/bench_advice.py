@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from imgsim.benchmark.results import Bench, MethodResult
+from imgsim.benchmark.results import Bench, MethodResilience, MethodResult, Resilience
 from imgsim.report.bench_tables import (
     headline,
     in_order,
     interval_text,
     machine_was_busy,
+    pairs_of_originals,
     seconds_of_thousand,
     short_names,
     surely_quicker,
@@ -23,6 +24,9 @@ _MANY = 3
 _FEW = 32
 """On so many images reading and extraction are timed."""
 
+_CLEARLY = 0.1
+"""From here on a difference of the shares of copies that are recognised is worth saying."""
+
 _QUICKER = 1.5
 """From here on it is worth saying that one method is quicker."""
 
@@ -31,7 +35,7 @@ def advice(bench: Bench) -> list[str]:
     """Return the sentences that a report opens with; none where no method was measured."""
     ranked = [m for m in in_order(bench) if headline(m) is not None]
     if ranked:
-        return [*_on_interruption(bench), *_choice(bench, ranked), *_on_recipes(bench)]
+        return [*_on_interruption(bench), *_choice(bench, ranked), *_on_changed_copies(bench)]
     return [*_on_interruption(bench), *_on_pairs(bench), *_on_copies(bench)]
 
 
@@ -83,31 +87,38 @@ def _on_copies(bench: Bench) -> Iterator[str]:
     """Say which method recognises most changed copies."""
     if bench.resilience is None or not bench.resilience.methods:
         return
-    names = short_names(bench)
-    first, *others = sorted(bench.resilience.methods, key=lambda m: -m.mean_recognised)
-    yield (
-        f"Of changed copies {names[first.method]} recognises"
-        f" {100 * first.mean_recognised:.0f} % ({count(first.wrong, 'wrong pair')})"
-        + (
-            f", the next, {names[others[0].method]}, {100 * others[0].mean_recognised:.0f} %"
-            f" ({count(others[0].wrong, 'wrong pair')})."
-            if others
-            else "."
-        )
-    )
+    two = sorted(bench.resilience.methods, key=lambda m: -m.mean_recognised)[:2]
+    yield f"Of changed copies {_recognised(two, bench.resilience, short_names(bench))}."
+
+
+def recommended(bench: Bench) -> list[MethodResult]:
+    """Return the methods that the advice names first; none where it cannot tell any apart."""
+    ranked = [m for m in in_order(bench) if headline(m) is not None]
+    return _first_named(ranked) if len(_level(ranked)) < len(ranked) else []
+
+
+def _level(ranked: Sequence[MethodResult]) -> list[MethodResult]:
+    """Return the best of methods in order, and those that are not worse, chance apart."""
+    return [m for m in ranked if m is ranked[0] or not worse(m, ranked[0])]
+
+
+def _first_named(ranked: Sequence[MethodResult]) -> list[MethodResult]:
+    """Return the best, and those not worse whose figure is printed alike."""
+    return [m for m in _level(ranked) if _shown(m) == _shown(ranked[0])]
 
 
 def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
     names = short_names(bench)
     best = ranked[0]
-    level = [m for m in ranked if m is best or not worse(m, best)]
+    level, named = _level(ranked), _first_named(ranked)
     behind = [m for m in ranked if m not in level]
-    named = [m for m in level if _shown(m) == _shown(best)]
     rest = [m for m in level if m not in named]
     data = bench.data
     trials = count(data.classes, "class", "classes") if data.classes else "so few pairs"
     pictures = f"these {data.images:,} pictures"
-    right = "of the 3 nearest are right" if best.retrieval else "average precision of the pairs"
+    right = "average precision of the pairs"
+    if best.retrieval:  # a picture with one other of its class has one right neighbour at most
+        right = "of those of the 3 nearest that can be right are"
     estimate = headline(best)
     assert estimate is not None
     within = f"; 95 % interval {interval_text(estimate)}" if interval_text(estimate) else ""
@@ -141,11 +152,9 @@ def _choice(bench: Bench, ranked: Sequence[MethodResult]) -> Iterator[str]:
             some = ", ".join(f"{names[m.method]} ({_shown(m)})" for m in rest[:_MANY])
             others = f" and {len(rest) - _MANY} more" if len(rest) > _MANY else ""
             yield f"Not worse, as far as {trials} can show: {some}{others}."
-        following = headline(behind[0])
-        assert following is not None
         yield (
             f"The next, {names[behind[0].method]}, has {_shown(behind[0])}, less by"
-            f" {estimate.value - following.value:.2f}: more than chance gives."
+            f" {_less(best, behind[0])}: more than chance gives."
         )
     yield _cost(bench, named, level)
     if more:
@@ -183,36 +192,78 @@ def _cost(bench: Bench, named: Sequence[MethodResult], level: Sequence[MethodRes
     return f"1,000 images take {shown} ({how})."
 
 
-def _on_recipes(bench: Bench) -> Iterator[str]:
-    """Say what a ranking by class cannot tell of a method that verifies."""
+def _on_changed_copies(bench: Bench) -> Iterator[str]:
+    """Say where the best at likeness is not so at copies, and what a ranking cannot tell.
+
+    The latter of a method that verifies.
+    """
     recipes = unranked_methods(bench)
-    if not recipes:
-        return
-    looks = "looks" if len(recipes) == 1 else "look"
-    text = (
-        f"A ranking tells little of {' and '.join(recipes)}, which {looks} for copies of a picture"
-        " and not for its like"
-    )
+    text = ""
+    if recipes:
+        looks = "looks" if len(recipes) == 1 else "look"
+        text = (
+            f"A ranking tells little of {' and '.join(recipes)}, which {looks} for copies of a"
+            " picture and not for its like"
+        )
     if bench.resilience is None or not bench.resilience.methods:
         again = bool(bench.unfinished_methods("resilience"))
-        yield f"{text}" + ("." if again else "; --experiment resilience measures that.")
+        if text:
+            yield text + ("." if again else "; --experiment resilience measures that.")
         return
     names = short_names(bench)
     changed = sorted(bench.resilience.methods, key=lambda m: -m.mean_recognised)
-    shown = [m for m in changed if names[m.method] in recipes]
-    others = [m for m in changed if names[m.method] not in recipes][:1]
-    found = ", ".join(
-        f"{names[m.method]} recognises {100 * m.mean_recognised:.0f} %"
-        f" ({count(m.wrong, 'wrong pair')})"
-        for m in (*shown, *others)
+    chosen = {m.method for m in recommended(bench)[:_NAMED]}
+    poor = [m for m in changed if m.method in chosen and _poor_at_copies(m, changed)]
+    if poor:
+        some = in_words([names[m.method] for m in poor])
+        text += ". Nor does it say" if text else "A ranking does not say"
+        text += f" how well {some} {'finds' if len(poor) == 1 else 'find'} copies"
+    verifying = [m for m in changed if names[m.method] in recipes]
+    others = [m for m in changed if m not in poor and m not in verifying]
+    if poor:  # one that finds more for it takes more originals for copies is no better
+        others.sort(key=lambda m: m.wrong > max(one.wrong for one in poor))
+    if text:
+        some = _recognised([*poor, *verifying, *others[:1]], bench.resilience, names)
+        yield f"{text}. Of changed copies {some}."
+
+
+def _poor_at_copies(one: MethodResilience, methods: Sequence[MethodResilience]) -> bool:
+    """Return whether a method takes originals for copies, or another finds clearly more copies.
+
+    The other with no more wrong pairs.
+    """
+    most = max(m.mean_recognised for m in methods if m.wrong <= one.wrong)
+    return one.wrong > 0 or most - one.mean_recognised >= _CLEARLY
+
+
+def _recognised(
+    some: Sequence[MethodResilience], resilience: Resilience, names: dict[str, str]
+) -> str:
+    """Return what methods recognise of changed copies, and how many pairs they take for such."""
+    pairs = pairs_of_originals(resilience)
+    wrong = [f"{one.wrong:,} wrong" for one in some]
+    wrong[0] = f"{some[0].wrong:,} of {pairs:,} pairs of originals wrong"
+    return ", ".join(
+        f"{names[m.method]} recognises {100 * m.mean_recognised:.0f} % ({text})"
+        for m, text in zip(some, wrong, strict=True)
     )
-    yield f"{text}. Of changed copies {found}."
 
 
 def _shown(one: MethodResult) -> str:
     estimate = headline(one)
     assert estimate is not None
     return f"{min(estimate.value, 0.99 if estimate.value < 1 else 1.0):.2f}"
+
+
+def _less(best: MethodResult, other: MethodResult) -> str:
+    """Return the difference of the printed figures, that of the exact ones where they are alike."""
+    difference = float(_shown(best)) - float(_shown(other))
+    if difference > 0:
+        return f"{difference:.2f}"
+    own, others = headline(best), headline(other)
+    assert own is not None
+    assert others is not None
+    return f"{own.value - others.value:.2g}"
 
 
 def _names(names: dict[str, str], some: Sequence[MethodResult]) -> str:

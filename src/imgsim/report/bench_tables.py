@@ -125,30 +125,6 @@ def frontier(bench: Bench) -> list[MethodResult]:
     return chosen
 
 
-def standing_out(bench: Bench) -> list[MethodResult]:
-    """Return the fastest method, and each that is better than all faster ones, chance apart.
-
-    Nothing, if it is every one of several.
-    """
-    chosen: list[MethodResult] = []
-    faster: list[MethodResult] = []
-    for one in _fastest_first(bench):
-        best = headline(one)
-        if best is None:
-            continue
-        if all(_better(one, other) for other in faster):
-            chosen.append(one)
-        faster.append(one)
-    return [] if len(chosen) == len(faster) > 1 else chosen
-
-
-def _better(one: MethodResult, other: MethodResult) -> bool:
-    own, others = headline(one), headline(other)
-    assert own is not None
-    assert others is not None
-    return own.value > others.value and worse(other, one)
-
-
 def _fastest_first(bench: Bench) -> list[MethodResult]:
     cpu = machine_was_busy(bench)
     return sorted(in_order(bench), key=lambda m: seconds_of_thousand(m, cpu=cpu))
@@ -323,7 +299,8 @@ DEFINITIONS = {
     "accuracy": "of the 3 nearest images of a query, those of its class / min(3, class size - 1),"
     " averaged over all images whose class has others",
     "95%": "interval: Wilson's, with the classes (of a list: the pairs) as trials, of which those"
-    " with more images or pairs count more",
+    " with more images or pairs count more; where there are classes, methods are compared on the"
+    " same ones, class by class, so two may differ though their intervals overlap",
     "a pair": "to compare one pair by itself, from ready features",
     "1,000 images": "to read so many, work out their features, and compare each with all others"
     " (auto, local: with as many of them as here), with one thread; it is less than the 499,500"
@@ -371,6 +348,27 @@ def changes_table(resilience: Resilience, names: dict[str, str]) -> Table:
     rows.append(["original found first", *first])
     rows.append(["wrong pairs of originals", *(str(m.wrong) for m in methods)])
     return [header, *rows]
+
+
+def pairs_of_originals(resilience: Resilience) -> int:
+    """Return how many pairs of two different originals there are."""
+    return resilience.images * (resilience.images - 1) // 2
+
+
+def changes_explained(resilience: Resilience) -> list[tuple[str, str]]:
+    """Return the last rows of `changes_table` and what they mean."""
+    return [
+        (
+            "original found first",
+            "percent of the copies that are nearer to their original than to every other one (-: of"
+            " a method that verifies)",
+        ),
+        (
+            "wrong pairs of originals",
+            f"of {pairs_of_originals(resilience):,} pairs of two different originals, those within"
+            " the threshold",
+        ),
+    ]
 
 
 def norms_table(timings: Sequence[NormTiming]) -> Table:

@@ -12,7 +12,7 @@ from imgsim.benchmark.results import Bench, MethodResult, Mistake
 from imgsim.read.discover import printable
 from imgsim.report import bench as report
 from imgsim.report import bench_tables
-from imgsim.report.bench_advice import advice, copies_left
+from imgsim.report.bench_advice import advice, copies_left, recommended
 from imgsim.report.bench_article import article_notes, article_table, article_title
 from imgsim.report.html import escaped_path, picture_rules
 from imgsim.report.units import percent
@@ -64,7 +64,7 @@ def bench_page(bench: Bench, root: str) -> Iterator[str]:
     names = bench_tables.short_names(bench)
     methods = bench_tables.in_order(bench)
     best = [m.method for m in bench_tables.frontier(bench)]
-    bold = {names[m.method] for m in bench_tables.standing_out(bench)}
+    bold = {names[m.method] for m in recommended(bench)}
     points = _speed_points(bench, names)
     plots = all_plots(bench, points, [names[m] for m in best], bold, names, methods)
     title = f"imgsim bench: {printable(bench.data.name)}"
@@ -112,14 +112,9 @@ def _quality_section(bench: Bench, plots: dict[str, str], best: set[str]) -> Ite
     yield "<h2>How right, and how long it takes</h2>\n"
     yield from _explained_html(bench_tables.asked_table(bench), best)
     if "speed" in plots:
-        bold = (
-            "Bold: the fastest, and what is better than all that are faster, by more than chance"
-            " gives."
-            if best
-            else "Every method is better than those that are faster, by more than chance gives."
-        )
+        bold = "Bold: what the answer at the top names first. " if best else ""
         line = "Above and left of the dashed line is no method. Bars are 95 % intervals."
-        yield f"<p>{bold} {line}</p>\n"
+        yield f"<p>{bold}{line}</p>\n"
         yield _plot_html(plots["speed"], "time of 1,000 images against accuracy")
     yield "<h2>More of how right</h2>\n"
     yield from _explained_html(bench_tables.quality_table(bench), best)
@@ -155,7 +150,8 @@ def _changes_section(bench: Bench, names: dict[str, str], plots: dict[str, str])
         yield "<h3>Percent that are nearer to their original than to every other one</h3>\n"
         yield _plot_html(plots["first"], "percent of the copies that find their original first")
     wrong = [f"{names[m.method]} {m.wrong}" for m in resilience.methods if m.wrong]
-    yield "<p>Pairs of different originals within the threshold: "
+    pairs = bench_tables.pairs_of_originals(resilience)
+    yield f"<p>Of {pairs:,} pairs of two different originals, those within the threshold: "
     yield escape(", ".join(wrong) or "none") + ".</p>\n"
 
 

@@ -87,6 +87,15 @@ def _meaning(explanation: Explanation) -> str:
     return f"by the parts that {'are alike' if alike else 'differ'}"
 
 
+def _nothing_text(explanation: Explanation) -> str:
+    """Say that there is nothing to colour; empty where there is."""
+    evidence = explanation.evidence
+    if abs(evidence.total) >= _ROUNDING_ERROR:
+        return ""
+    what = "is alike" if evidence.shows == "similarity" else "differs"
+    return f"nothing {what}: {evidence.quantity} 0 everywhere, so nothing is coloured"
+
+
 def _shares(parts: NDArray[np.float64]) -> NDArray[np.float64]:
     """How much of what speaks for the score lies in each ninth of an image, in tenths of a percent.
 
@@ -194,6 +203,8 @@ def _pixel(place: tuple[float, float], facts: ImageFacts) -> list[float]:
 def draw_explanation(explanation: Explanation, target: Path) -> None:
     """Lay the maps over both images, side by side, as a PNG; links are lines between them.
 
+    Where nothing adds to the score the images stay as they are, and a line says so.
+
     Raises
     ------
     UsageError
@@ -208,10 +219,13 @@ def draw_explanation(explanation: Explanation, target: Path) -> None:
     ]
     shown = [_enlarged(picture) for picture in shown]
     maps = [_inside(part, evidence.edge) * part.size for part in (evidence.left, evidence.right)]
-    top = max(float(m.max()) for m in maps) if abs(evidence.total) >= _ROUNDING_ERROR else 0.0
+    nothing = _nothing_text(explanation)
+    top = max(float(m.max()) for m in maps)
     height = max(picture.height for picture in shown)
     sheet = Image.new(
-        "RGB", (2 * _SIDE + 3 * _GAP, height + 110 + 18 * bool(evidence.edge)), "white"
+        "RGB",
+        (2 * _SIDE + 3 * _GAP, height + 110 + 18 * bool(evidence.edge and not nothing)),
+        "white",
     )
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
@@ -221,7 +235,7 @@ def draw_explanation(explanation: Explanation, target: Path) -> None:
     ):
         x = _GAP + place * (_SIDE + _GAP) + (_SIDE - picture.width) // 2
         y = 34 + (height - picture.height) // 2
-        sheet.paste(overlay(picture, parts, top, evidence.edge), (x, y))
+        sheet.paste(picture if nothing else overlay(picture, parts, top, evidence.edge), (x, y))
         corners.append((x, y, picture))
         name = shorten_path(query.name, font, _SIDE)
         draw.text((_GAP + place * (_SIDE + _GAP), height + 38), name, "black", font)
@@ -239,11 +253,13 @@ def draw_explanation(explanation: Explanation, target: Path) -> None:
             draw.ellipse((a - radius, b - radius, a + radius, b + radius), (60, 200, 255))
     score = score_text(explanation.comparator, explanation.distance)
     draw.text((_GAP, 9), f"{label(explanation.comparator)}: {score}", "black", font)
-    strip = bar(160, 12)
     bottom = height + 66
-    sheet.paste(strip, (_GAP, bottom))
-    for line, text in enumerate(_scale_texts(explanation)):
-        draw.text((_GAP + 170, bottom - 2 + 18 * line), text, "dimgray", font)
+    if nothing:
+        draw.text((_GAP, bottom - 2), nothing, "black", font)
+    else:
+        sheet.paste(bar(160, 12), (_GAP, bottom))
+        for line, text in enumerate(_scale_texts(explanation)):
+            draw.text((_GAP + 170, bottom - 2 + 18 * line), text, "dimgray", font)
     write_png(sheet, target, optimize=True)
 
 

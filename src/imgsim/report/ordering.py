@@ -57,6 +57,9 @@ _ITSELF = (190, 190, 190)
 """The colour of an image beside itself."""
 _SWATCH = 14
 
+_NUMBERED = "Numbered by name, in both maps;", "the list that is printed counts along the chain."
+"""What the numbers of a heat map are; on a narrow one in two lines."""
+
 
 def sort_text(ordering: Ordering, chain: Chain) -> Iterator[str]:
     """Yield a line per image: its number, its distance to the one before as a score, its path."""
@@ -195,6 +198,8 @@ def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
     name_width = min(_NAME_WIDTH, _widest(names))
     columns = max(1, (width - 2 * _MARGIN) // name_width)
     below = math.ceil(len(names) / columns) * _NAME_LINE + _MARGIN if names else 0
+    note = _numbered_lines(width - 2 * _MARGIN)
+    below += len(note) * _NAME_LINE + _MARGIN // 2
     sheet = Image.new("RGB", (width, high + below), "white")
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
@@ -213,8 +218,23 @@ def draw_heatmap(ordering: Ordering, chain: Chain, target: Path) -> None:
         if n <= _WITH_VALUES:
             _draw_values(draw, ordering, order, (left, top), span)
     _draw_colour_bar(sheet, ordering, span, max(side, 120), high)
-    _draw_names(draw, names, columns, (name_width, high))
+    for line, text in enumerate(note):
+        draw.text((_MARGIN, high + line * _NAME_LINE), text, "black", _note_font())
+    top = high + len(note) * _NAME_LINE + _MARGIN // 2
+    _draw_names(draw, names, columns, (name_width, top))
     write_png(sheet, target)
+
+
+def _numbered_lines(width: int) -> list[str]:
+    """Return what the numbers of a heat map are, in as many lines as a width needs."""
+    whole = " ".join(_NUMBERED)
+    return [whole] if _note_font().getlength(whole) <= width else list(_NUMBERED)
+
+
+def _note_font() -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(_DIGITS)
 
 
 def _names(ordering: Ordering) -> list[str]:

@@ -89,6 +89,7 @@ class Duplicates(Result[Group]):
     expected_false_pairs : float or None
         How many unrelated pairs to expect among them; None where nothing is known.
     seconds : Seconds
+        What the run took, in all and for each of its stages, by the clock.
     not_judged : tuple of str
         Paths of images that are too small or too plain (`ImageFacts.flat`) to be compared by more
         than their pixels.
@@ -102,11 +103,13 @@ class Duplicates(Result[Group]):
     keep : tuple of str
         The rules that chose the kept files.
     decode : DecodeMode
+        How files were decoded: at a reduced scale where that is quicker, or in full.
     max_pixels : int
         Larger images were skipped.
     masks : int
         Masks and label maps: those that were left out, else those among the members of groups.
     masks_left_out : bool
+        Whether masks and label maps were left out.
     paths : tuple of str
         Of all readable images, in order.
     roots : tuple of str

@@ -96,6 +96,7 @@ class Known(Result[KnownAnswer]):
     answers : tuple of KnownAnswer
         In order of the paths.
     seconds : Seconds
+        What the run took, in all and for each of its stages, by the clock.
     """
 
     archive: ArchiveFacts

@@ -83,6 +83,7 @@ class Matches(Result[MethodMatches]):
     decoded : int
         Images decoded in this run.
     seconds : Seconds
+        What the run took, in all and for each of its stages, by the clock.
     """
 
     k: int

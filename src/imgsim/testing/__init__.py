@@ -6,7 +6,7 @@ Run it in the tests of a package that adds a comparator (see `imgsim.plugin`):
 >>> from imgsim.comparators.hashes import GradientHash
 >>> check_comparator(GradientHash())
 
-or from a terminal, for one that is installed::
+or from a terminal, for one that is installed:
 
     python -m imgsim.testing blockmean --golden golden.json
 

@@ -133,6 +133,7 @@ class Clusters(Result[Cluster]):
     skipped : tuple of Skipped
     decoded : int
     seconds : Seconds
+        What the run took, in all and for each of its stages, by the clock.
     labelled : ClusterLabels or None
         What `with_cluster_labels` added.
     """

@@ -185,6 +185,7 @@ class Leaks(Result[Leak]):
     expected_false_pairs : float or None
         How many unrelated pairs to expect among them; None where nothing is known.
     seconds : Seconds
+        What the run took, in all and for each of its stages, by the clock.
     not_judged : tuple of str
         As in `Duplicates`; a file of two splits counts in both.
     judged : int
@@ -196,6 +197,7 @@ class Leaks(Result[Leak]):
     masks : int
         Masks and label maps: those that were left out, else those among the matched files.
     masks_left_out : bool
+        Whether masks and label maps were left out.
     decided_pairs : int or None
         Pairs across splits that are left out, since a person decided on them; None without
         decisions.

@@ -51,6 +51,7 @@ class Ordering(Result[Picture]):
     skipped : tuple of Skipped
     decoded : int
     seconds : Seconds
+        What the run took, in all and for each of its stages, by the clock.
     """
 
     comparator: Comparator
