@@ -8,6 +8,18 @@ from typing import NamedTuple
 _COARSEST_CLOCK_NS = 2_000_000_000
 
 
+def identity_of(path: str) -> tuple[int, int] | None:
+    """Return the device and inode of what lies at a path, links followed; None if nothing does.
+
+    Equal for all names of a file or folder, where its file system has inodes.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
 class FileStamp(NamedTuple):
     """What the system tells of a file, by which the same content is known again.
 

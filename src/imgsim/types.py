@@ -67,6 +67,22 @@ class ImageFile:
     hard_links: int = 1
     device: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        path: str,
+        status: os.stat_result,
+        root: str,
+        reference: bool = False,
+        named: bool = False,
+    ) -> ImageFile:
+        """A file on a disk as `os.stat` tells of it."""
+        return cls(
+            path, status.st_size, status.st_mtime_ns, root, reference, named,
+            ctime_ns=status.st_ctime_ns, inode=status.st_ino, hard_links=max(1, status.st_nlink),
+            device=status.st_dev,
+        )  # fmt: skip
+
     @property
     def stamp(self) -> FileStamp:
         return FileStamp(self.size_bytes, self.mtime_ns, self.ctime_ns, self.inode)

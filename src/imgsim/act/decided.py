@@ -17,6 +17,7 @@ from imgsim.decisions.lookup import Decided, SeenFile
 from imgsim.decisions.records import Decision
 from imgsim.decisions.store import Decisions
 from imgsim.errors import DecisionsUnusable
+from imgsim.stamps import identity_of
 
 
 def leave_decided(
@@ -124,9 +125,9 @@ def _standing_elsewhere(
     ]
     if not wanted:
         return
-    known = {_identity(path) for path in paths}  # by links, a file has several paths
+    known = {identity_of(path) for path in paths}  # by links, a file has several paths
     for file in wanted:
-        identity = _identity(file.path)
+        identity = identity_of(file.path)
         if identity is None or identity in known or not os.path.isfile(file.path):
             continue
         known.add(identity)
@@ -137,11 +138,3 @@ def _standing_elsewhere(
             continue
         if digest == file.digest:
             yield SeenFile(digest, file.path)
-
-
-def _identity(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino

@@ -60,10 +60,6 @@ def _found(plan: Plan, file: PlannedFile) -> ImageFile:
     """A file as the system has it now; one that is gone has its path alone."""
     path = os.path.join(plan.root, os.fspath(native(file.path)))
     try:
-        status = os.stat(path, follow_symlinks=False)
+        return ImageFile.of(path, os.stat(path, follow_symlinks=False), path)
     except OSError:
         return ImageFile(path, 0, 0, path)
-    return ImageFile(
-        path, status.st_size, status.st_mtime_ns, path, inode=status.st_ino,
-        hard_links=max(1, status.st_nlink), device=status.st_dev,
-    )  # fmt: skip

@@ -9,6 +9,7 @@ from functools import cached_property
 from imgsim.addresses import Address, absolute, container_of
 from imgsim.index.segment import name_of
 from imgsim.index.snapshot import Snapshot
+from imgsim.stamps import identity_of
 from imgsim.types import ImageFile
 
 _Identity = tuple[int, int] | str
@@ -107,7 +108,7 @@ class OwnFiles:
     def _identity(self, folder: str) -> _Identity | None:
         """By what a folder is known, whatever its path; None if it is not there."""
         if folder not in self._identities:
-            known: _Identity | None = _identity_of(folder)
+            known: _Identity | None = identity_of(folder)
             if isinstance(known, tuple) and not known[1]:  # a file system without inodes
                 known = os.path.realpath(folder)
             self._identities[folder] = known
@@ -133,7 +134,7 @@ class OwnFiles:
         """The numbers of symbolic links by the identities of what they lead to."""
         found: dict[tuple[int, int], list[int]] = {}
         for number in self._snapshot.symlinks():
-            identity = _identity_of(self._snapshot.record(number).absolute)
+            identity = identity_of(self._snapshot.record(number).absolute)
             if identity is not None:
                 found.setdefault(identity, []).append(number)
         return found
@@ -153,7 +154,7 @@ class OwnFiles:
                     for entry in entries:
                         if entry.inode() not in inodes:
                             continue
-                        file = _identity_of(entry.path)  # entry.stat has none on Windows
+                        file = identity_of(entry.path)  # entry.stat has none on Windows
                         if file in linked:
                             own = (os.path.join(folder, entry.name) for folder in folders)
                             places += [(file, name_of(path)) for path in own]
@@ -163,11 +164,3 @@ class OwnFiles:
         for (file, _), some in zip(places, numbers, strict=True):
             for number in some:
                 yield file, number
-
-
-def _identity_of(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return status.st_dev, status.st_ino

@@ -305,11 +305,7 @@ class _FolderWalk(Walk):
             if named or has_name_of_image(path):
                 self.skipped.append(Skipped(path, "not a regular file"))
             return
-        file = ImageFile(
-            path, status.st_size, status.st_mtime_ns, root, reference, named,
-            ctime_ns=status.st_ctime_ns, inode=status.st_ino, hard_links=max(1, status.st_nlink),
-            device=status.st_dev,
-        )  # fmt: skip
+        file = ImageFile.of(path, status, root, reference, named)
         self.keep(file, (status.st_dev, status.st_ino))
 
     def excluded(self, entry: os.DirEntry[str], root: str) -> bool:

@@ -116,18 +116,14 @@ def frontier(bench: Bench) -> list[MethodResult]:
     One that is slower and exactly as good is among them.
     """
     chosen: list[MethodResult] = []
+    cpu = machine_was_busy(bench)
     most = -1.0
-    for one in _fastest_first(bench):
+    for one in sorted(in_order(bench), key=lambda m: seconds_of_thousand(m, cpu=cpu)):
         best = headline(one)
         if best is not None and round(best.value, 6) >= most:
             chosen.append(one)
             most = round(best.value, 6)
     return chosen
-
-
-def _fastest_first(bench: Bench) -> list[MethodResult]:
-    cpu = machine_was_busy(bench)
-    return sorted(in_order(bench), key=lambda m: seconds_of_thousand(m, cpu=cpu))
 
 
 def unranked_methods(bench: Bench) -> list[str]:

@@ -270,9 +270,9 @@ def _judge_aligned(
 
 def _is_near(hypothesis: Matrix, matrix: Matrix) -> bool:
     """Whether two matrices lay the corners of a picture upon about the same places."""
-    apart = projected_corners(hypothesis) - projected_corners(matrix)
-    record("tried_place", float(np.abs(apart).max()))
-    return bool(np.abs(apart).max() <= LIMITS.tried_place)
+    apart = float(np.abs(projected_corners(hypothesis) - projected_corners(matrix)).max())
+    record("tried_place", apart)
+    return apart <= LIMITS.tried_place
 
 
 def _judge_bent(
