@@ -11,13 +11,18 @@ pairs are proposed by chance.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
 
+from imgsim import RunOptions
+from imgsim.comparators.local import LocalFeatures, records
 from imgsim.propose.keypoints import MAX_BITS, WORD_STARTS, Keypoints, numbers_of
+from imgsim.read.collect import collect
 
 TURNED = (0.02, 0.025, 0.03, 0.035, 0.04, 0.05)
 """Shares of turned bits that are tried."""
@@ -26,6 +31,14 @@ _NEAREST = 4
 _SEARCHED = 16
 _TURNED_OF_LONE = 0.1
 _TURNED_OF_HASH = 0.25
+
+
+def real_rows(folders: Sequence[Path]) -> np.ndarray:
+    """Rows of real pictures that show different things."""
+    read = collect([str(folder) for folder in folders], [LocalFeatures()], RunOptions())
+    digests = sorted({p.digest for p in read.pictures if not p.facts.flat})
+    rows = records(read.tables[LocalFeatures()].select(digests).rows)
+    return rows[rows["count"] > 0]
 
 
 def turned_bits(rng: np.random.Generator, shape: tuple[int, ...], share: float) -> np.ndarray:

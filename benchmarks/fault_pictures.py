@@ -398,7 +398,7 @@ def judge_batch(
     code, output, said, peak = find_dupes(folder)
     for kind, _ in batch.values():
         counts.tried[kind] += 1
-    if code not in (0, 2) or "internal error" in said or "Traceback" in said:
+    if code not in (0, 2) or "internal error" in said + output or "Traceback" in said:
         counts.find("crashes and hangs of the run", f"{repeat}: {code}: {said[-300:]}")
         return
     document = json.loads(output)

@@ -78,6 +78,11 @@ class Result:
     left: int = 0
 
 
+def _is_bad(done: Result) -> bool:
+    """Whether a run told of a bug, be it one that cost a pair alone."""
+    return any(bad in done.error or bad.encode() in done.output for bad in _BAD)
+
+
 @dataclass
 class Runs:
     """Runs over one folder, each fault with a cache and a temporary folder of its own.
@@ -194,7 +199,7 @@ class Runs:
         counts.noted[f"{kind.partition(':')[0]} ended with {done.code}"] += 1
         if done.code is None:
             counts.find("crashes and hangs of the run", f"{repeat}: hung")
-        elif done.code not in codes or any(bad in done.error for bad in _BAD):
+        elif done.code not in codes or _is_bad(done):
             said = done.error[-400:]
             counts.find("crashes and hangs of the run", f"{repeat}: code {done.code}: {said}")
         elif done.code == 0 and same and done.output != self.expected[1]:
@@ -416,7 +421,7 @@ class Runs:
     ) -> None:  # fmt: skip
         """Count what is wrong with one of several runs, which may print some outputs or any."""
         repeat = f"--repeat 'run/{kind}/{number}/{self.seed}'"
-        if done.code not in codes or any(bad in done.error for bad in _BAD):
+        if done.code not in codes or _is_bad(done):
             said = f"{repeat}: code {done.code}: {done.error[-300:]}"
             self.counts.find("crashes and hangs of the run", said)
         elif done.code in codes[:1] and outputs is not None and done.output not in outputs:

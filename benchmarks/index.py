@@ -35,6 +35,7 @@ from typing import Any
 
 import numpy as np
 import record
+from drawn_rows import real_rows, turned_bits
 from PIL import Image
 
 import imgsim
@@ -59,24 +60,21 @@ _ASKED = 200
 _AT_ONCE = 8192
 _FLIPPED_IN_QUERIES = 0.05
 _FACTS = ImageFacts(480, 360, "JPEG", False, False, 1, 63, None, "00" * 16)
+REAL = ("photos", "grocery", "clothing", "receipts", "kodak")
+"""Folders of DATA that rows are made of."""
+
 SHARES = (0.01, 0.02, 0.03, 0.045, 0.06, 0.09, 0.12)
-
-
-def processor_seconds() -> float:
-    """Of this process and of those that have ended."""
-    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(one.ru_utime + one.ru_stime for one in both)
 
 
 class Timed:
     """Measures the processor and wall seconds of a ``with`` statement."""
 
     def __enter__(self) -> Timed:
-        self._start = processor_seconds(), time.perf_counter()
+        self._start = record.processor_seconds(), time.perf_counter()
         return self
 
     def __exit__(self, *error: object) -> None:
-        ends = processor_seconds(), time.perf_counter()
+        ends = record.processor_seconds(), time.perf_counter()
         self.processor, self.wall = (b - a for a, b in zip(self._start, ends, strict=True))
 
     def told(self) -> dict[str, float]:
@@ -195,15 +193,6 @@ def measure_files(data: Path, work: Path, n: int) -> dict[str, Any]:
     }
 
 
-def turned_bits(rng: np.random.Generator, shape: tuple[int, ...], share: float) -> np.ndarray:
-    """Bytes of which such a share of the bits is set."""
-    bits = np.zeros(shape, np.uint8)
-    threshold = round(share * 256)
-    for bit in range(8):
-        bits |= (rng.integers(0, 256, shape, np.uint8) < threshold).astype(np.uint8) << bit
-    return bits
-
-
 class Rows:
     """Makes rows of those of real pictures."""
 
@@ -298,15 +287,6 @@ def measure_rows(made: Rows, work: Path, n: int, before: Any) -> dict[str, Any]:
     return {"rows": n, "write_seconds": writing, **told}
 
 
-def real_rows(data: Path) -> np.ndarray:
-    """Rows of real pictures that show different things."""
-    names = ("photos", "grocery", "clothing", "receipts", "kodak")
-    read = collect([str(data / name) for name in names], [LocalFeatures()], RunOptions())
-    digests = sorted({p.digest for p in read.pictures if not p.facts.flat})
-    rows = records(read.tables[LocalFeatures()].select(digests).rows)
-    return rows[rows["count"] > 0]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
@@ -324,7 +304,7 @@ def main() -> None:
         print(json.dumps(document["files"]), flush=True)
         record.write("index", document)
     if given.rows:
-        real = real_rows(given.data)
+        real = real_rows([given.data / name for name in REAL])
         share, found = best_share(real)
         document["sharing"] = {"pictures": len(real), "turned_bits": share, "shared": found}
         print(json.dumps(document["sharing"]), flush=True)

@@ -26,7 +26,7 @@ import numpy as np
 import psutil
 import reach_changes
 import record
-from drawn_rows import like_real
+from drawn_rows import like_real, real_rows
 from PIL import Image
 
 from imgsim import RunOptions
@@ -97,20 +97,6 @@ def _opened(path: Path) -> Image.Image:
     return picture
 
 
-def real_rows(folders: Sequence[Path]) -> np.ndarray:
-    """Rows of real pictures that show different things."""
-    read = collect([str(folder) for folder in folders], [LocalFeatures()], RunOptions())
-    digests = sorted({p.digest for p in read.pictures if not p.facts.flat})
-    rows = records(read.tables[LocalFeatures()].select(digests).rows)
-    return rows[rows["count"] > 0]
-
-
-def processor_seconds() -> float:
-    """Of all threads of this process."""
-    own = resource.getrusage(resource.RUSAGE_SELF)
-    return own.ru_utime + own.ru_stime
-
-
 class Memory:
     """The largest size of this process without mapped files, sampled."""
 
@@ -136,12 +122,12 @@ def measure(path: str, n: int, planted: int, pairs: Sequence[Pair], sender: Any)
     """Propose pairs of some rows, in a process of its own."""
     rows = np.memmap(path, LAYOUT, "r", shape=(n,))
     with Memory() as memory:
-        seconds = [processor_seconds()]
+        seconds = [record.processor_seconds()]
         started = time.perf_counter()
         votes = votes_of(rows)
-        seconds.append(processor_seconds())
+        seconds.append(record.processor_seconds())
         found = propose(rows, hashes=True, jobs=2, votes=votes)
-        seconds.append(processor_seconds())
+        seconds.append(record.processor_seconds())
         wall = time.perf_counter() - started
     codes = found.left * n + found.right
     ends = n - planted + np.array([pair[1:] for pair in pairs])

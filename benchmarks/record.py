@@ -74,6 +74,12 @@ def timed(action: Callable[[], Any], times: int, warm_up: int = 1) -> list[float
     return seconds
 
 
+def processor_seconds() -> float:
+    """Of this process and of those that have ended."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in both)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """The output, time and memory of a program, all of its processes taken together.
