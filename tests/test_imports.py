@@ -19,7 +19,7 @@ HEAVY = {
 }  # fmt: skip
 
 LAYERS = (
-    "escapes addresses errors types progress folders garbage locks results schemas stage_times"
+    "compiled escapes addresses errors types progress folders garbage locks results schemas stage_times"
     " stamps temporary",
     "decode",
     "executors",

@@ -17,7 +17,7 @@ from imgsim.index.segment import FileRecord, NewContent, NewFile
 from imgsim.index.snapshot import Snapshot
 from imgsim.index.writer import Batch, IndexWriter
 from imgsim.pictures.generate import landscape
-from imgsim.propose import keypoints
+from imgsim.propose import alike
 from imgsim.propose.index import ProposalIndex, RowArray
 from imgsim.propose.keypoint_votes import votes_of
 from imgsim.types import ImageFacts
@@ -73,7 +73,7 @@ def _write(folder: Path, rows: np.ndarray, flat: np.ndarray, seed: int) -> Index
 def test_an_index_proposes_what_one_array_does(
     rows: np.ndarray, common: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (keypoints, index_rows):  # a word is too common, or is once some are removed
+    for module in (alike, index_rows):  # a word is too common, or is once some are removed
         monkeypatch.setattr(module, "COMMON_WORD", common)
     flat = np.arange(len(rows)) >= len(rows) - 2
     proposed = 0

@@ -8,7 +8,7 @@ and 100 pixels wide, in either of two grids that are half a cell apart.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,10 +16,18 @@ import numpy as np
 import pytest
 
 from imgsim.comparators.local import LAYOUT, MIRRORED
-from imgsim.propose import keypoints
+from imgsim.propose import alike, keypoints
 from imgsim.propose.keypoint_votes import MIN_VOTES, usual_likenesses, votes_of
 
 WIDTH = 400
+
+
+@pytest.fixture(autouse=True, params=["C", "NumPy"])
+def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "NumPy":
+        monkeypatch.setattr(alike, "_alike", None)
+    elif alike._alike is None:
+        pytest.skip("the parts in C are not compiled: no C compiler was found at installation")
 
 
 @dataclass(frozen=True)
@@ -174,12 +182,28 @@ def test_each_pair_counts_its_own_votes() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("n", "found"), [(47, 47 * 23), (48, 24 * 47), (49, 0)])
-def test_a_word_that_more_than_48_keypoints_share_tells_nothing(n: int, found: int) -> None:
+@pytest.mark.parametrize(("n", "found"), [(11, 55), (12, 66), (13, 0)])
+def test_a_word_that_too_many_keypoints_share_tells_nothing(
+    n: int, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alike, "COMMON_WORD", 12)
     rows = images(n)
     for row in rows:
         put(row, points(4))
     assert len(listed(rows)) == found
+
+
+def test_a_word_in_common_counts_though_an_earlier_one_is_too_common(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alike, "COMMON_WORD", 4)
+    rows = images(5)
+    for row, rest in zip(rows, (1, 1, 2, 3, 4), strict=True):
+        own = points(4)
+        for point, other in zip(own, descriptors(4, 10 + rest), strict=True):
+            point.descriptor[4:] = other[4:]  # the first word is that of all
+        put(row, own)
+    assert listed(rows) == [(0, 1, False)]
 
 
 @pytest.mark.parametrize("in_first", [True, False])
@@ -427,11 +451,18 @@ def test_the_size_of_the_parts_changes_nothing(
     wanted = [(0, 2), (0, 3), (0, 4), (0, 6), (1, 5), (2, 4), (2, 6), (3, 5), (4, 6)]
     plain = [(left, right, 4 not in (left, right) and left != 1) for left, right in wanted]
     plain = sorted((left, right, not is_plain) for left, right, is_plain in plain)
-    monkeypatch.setattr(keypoints, limit, size)
-    monkeypatch.setattr(keypoints, "_IN_MEMORY", 0 if limit == "_IMAGES" else 1 << 20)
+    for module in (alike, keypoints):
+        monkeypatch.setattr(module, limit, size, raising=False)
+    monkeypatch.setattr(alike, "_IN_MEMORY", 0 if limit == "_IMAGES" else 1 << 20)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert sorted(listed(rows)) == plain
     assert list(tmp_path.iterdir()) == []
+
+
+def _collisions(rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    n = len(rows)
+    of = keypoints.Keypoints.of(rows, np.arange(n))
+    return alike.Collisions(of, n, usual_likenesses(n)).found(1, 0)
 
 
 @pytest.mark.parametrize(
@@ -444,8 +475,8 @@ def test_a_part_ends_where_a_query_image_does(
     rows = images(6)
     for row in rows:
         put(row, points(4))
-    monkeypatch.setattr(keypoints, "_AT_ONCE", at_once)
-    collisions = list(keypoints.Keypoints.of(rows, np.arange(len(rows))).collisions())
+    monkeypatch.setattr(alike, "_AT_ONCE", at_once)
+    collisions = list(_collisions(rows))
     assert [len(query) for query, _ in collisions] == parts
     pairs = [
         (int(q), int(o)) for query, other in collisions for q, o in zip(query, other, strict=True)
@@ -459,11 +490,10 @@ def test_what_was_read_takes_no_more_room_on_the_disk(
     rows = images(4)
     for row in rows:
         put(row, points(4))
-    monkeypatch.setattr(keypoints, "_IMAGES", 1)
-    monkeypatch.setattr(keypoints, "_IN_MEMORY", 0)
+    monkeypatch.setattr(alike, "_IMAGES", 1)
+    monkeypatch.setattr(alike, "_IN_MEMORY", 0)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    collisions = keypoints.Keypoints.of(rows, np.arange(len(rows))).collisions()
-    assert [len(list(tmp_path.glob("*/[0-9]*"))) for _ in collisions] == [2, 1, 0]
+    assert [len(list(tmp_path.glob("*/[0-9]*"))) for _ in _collisions(rows)] == [2, 1, 0]
 
 
 def test_among_some_rows_pairs_are_places_in_them(monkeypatch: pytest.MonkeyPatch) -> None:

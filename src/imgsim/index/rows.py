@@ -14,7 +14,8 @@ from imgsim.index.manifest import damaged
 from imgsim.index.segment import CONTENT, Segment
 from imgsim.index.words import rows_and_numbers
 from imgsim.propose.index import ArchiveRows
-from imgsim.propose.keypoints import COMMON_WORD, WORD_STARTS, Keypoints, columns_of, numbers_of
+from imgsim.propose.alike import COMMON_WORD
+from imgsim.propose.keypoints import WORD_STARTS, Keypoints, columns_of, numbers_of
 
 _AT_ONCE = 1 << 20
 
@@ -135,8 +136,7 @@ class SegmentRows(ArchiveRows):
         ]
         columns = {name: np.concatenate([half[name] for half in halves]) for name in halves[0]}
         image = self._detailed[self._starts[i] + row].astype(np.uint32)
-        alike = np.zeros(len(row), np.uint32)
-        return Keypoints(plain, image, mirrored, alike=alike, words=words, **columns)
+        return Keypoints(plain, image, mirrored, words=words, **columns)
 
 
 def _found(
@@ -165,13 +165,13 @@ def _distinct_words(
 
 def _joined(parts: Sequence[Keypoints]) -> Keypoints:
     """Keypoints of several segments in the order that those of one array have."""
-    names = ("image", "mirrored", "descriptor", "x", "y", "scale", "angle", "alike", "words")
+    names = ("image", "mirrored", "descriptor", "x", "y", "scale", "angle", "words")
     if not parts:
         empty = np.zeros(0, np.float32)
         number = np.zeros(0, np.uint32)
         return Keypoints(
             0, number, np.zeros(0, np.bool_), np.zeros((0, 32), np.uint8),
-            empty, empty, empty, empty, number, words=np.zeros(0, np.uint16),
+            empty, empty, empty, empty, words=np.zeros(0, np.uint16),
         )  # fmt: skip
     every = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
     order = np.lexsort((every["image"], every["mirrored"]))

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.local import KEYPOINTS, LAYOUT, MIRRORED
 from imgsim.index.pieces import Pieces
-from imgsim.propose.keypoints import WORD_STARTS, ascending
+from imgsim.propose.alike import sort_words
+from imgsim.propose.keypoints import WORD_STARTS
 
 WORDS = len(WORD_STARTS)
 _BUCKET_BITS = 3  # some eight keypoints have the same upper bits
@@ -112,7 +113,7 @@ def tables(
         for start in range(0, len(keypoints), _AT_ONCE):
             here = slice(start, start + _AT_ONCE)
             values[here] = _words(halves, keypoints[here] + np.uint32(word))
-        order = ascending(values)
+        order = sort_words(values)
         counts = np.bincount(values >> np.uint32(32 - bits), minlength=1 << bits)
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint32)
         yield starts, keypoints[order]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.propose.alike import Collisions
 from imgsim.propose.keypoints import Keypoints
 
 MIN_VOTES = 2
@@ -32,10 +33,6 @@ match; all but one of these still have. Of 16 photos and their copies by each ch
 MIN_WEIGHT_MIRRORED = 9000
 """The same for one of them in a mirror: of a picture and its mirrored crop nearly all have as much,
 of 100 different pictures proposed with less three in four have not."""
-
-_NO_WEIGHT = 72
-"""Bits: a vote weighs the square of what its descriptors differ less by. By chance most of those
-that agree in a word differ by nearly `keypoints.MAX_BITS`."""
 
 _ANGLE = 30.0
 _SCALE = 0.8
@@ -117,12 +114,11 @@ def votes_of_keypoints(
         Of the votes of one transformation.
     """
     parts = [np.zeros((2, 0), np.int64)]
-    for query, other in keypoints.collisions():
+    collisions = Collisions(keypoints, n, usual_likenesses(n))
+    # most pairs of images have too few, whatever they tell
+    for query, other in collisions.found(min_votes, min(min_weight, min_weight_mirrored)):
         pair = _pair_codes(keypoints, query, other, n)
-        weight = _weights(keypoints, query, other, usual_likenesses(n))
-        # most pairs of images have too few, whatever they tell
-        some = _of_promising(pair, weight, min_votes, min(min_weight, min_weight_mirrored))
-        query, other, pair, weight = query[some], other[some], pair[some], weight[some]
+        weight = collisions.weights(query, other)
         for cell in _cells(keypoints, query, other):
             group, votes, code = _in_cells(pair, cell)
             least = np.where(code < n**2, min_weight, min_weight_mirrored)
@@ -170,18 +166,6 @@ def _pair_codes(
     return (keypoints.mirrored[other] * n + a) * n + b
 
 
-def _of_promising(
-    pair: NDArray[np.int64], weight: NDArray[np.int64], min_votes: int, min_weight: int
-) -> NDArray[np.int64]:
-    """The places of the votes of those pairs that have enough of them, all together."""
-    order = np.argsort(pair, kind="stable")
-    start = np.flatnonzero(np.diff(pair[order], prepend=-1))
-    votes = np.diff(start, append=len(order))
-    total = np.add.reduceat(weight[order], start) if len(order) else votes
-    enough = (votes >= min_votes) & (total >= min_weight)
-    return np.sort(order[np.repeat(enough, votes)])
-
-
 def _in_cells(
     pair: NDArray[np.int64], cell: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -210,15 +194,6 @@ def _of_different(
     group, weight = group[best], weight[best]
     count = np.bincount(group, minlength=groups).astype(np.int64)
     return count, np.bincount(group, weight, groups).astype(np.float64)
-
-
-def _weights(
-    keypoints: Keypoints, query: NDArray[np.int64], other: NDArray[np.int64], usual: int
-) -> NDArray[np.int64]:
-    """Weights of votes; less the more than `usual` other keypoints each of the two is like."""
-    alike = np.maximum(keypoints.alike[query], keypoints.alike[other]).astype(np.int64)
-    weight = np.square(_NO_WEIGHT - keypoints.distance(query, other))
-    return np.asarray(weight * usual // np.maximum(usual, alike))
 
 
 def _cells(

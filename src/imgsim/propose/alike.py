@@ -1,0 +1,488 @@
+"""Which keypoints are alike: those that have a word of their descriptors in common, and most bits.
+
+Multi-index hashing (M. Norouzi, A. Punjani, D. Fleet, CVPR 2012, doi:10.1109/CVPR.2012.6248043)
+finds descriptors that agree in one of fifteen 32-bit words, each of which shares half of its bits
+with the next one. Of those that a keypoint is like, the nearest `NEAREST` count: the others, by
+which a large folder has more and more, are alike by chance.
+
+The comparing is done in C, where that could be compiled, and else by `_search`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.propose.keypoints import WORD_STARTS, Keypoints, numbers_of, parts
+from imgsim.read.scratch import needs_space, scratch
+from imgsim.temporary import TemporaryFolder
+
+try:
+    from imgsim.compiled import _alike
+except ImportError:
+    _alike = None  # type: ignore[assignment]
+
+MAX_BITS = 64
+"""By which keypoints that are alike differ, at most."""
+
+COMMON_WORD = 1024
+"""A word that more keypoints share tells nothing (a grid, a font, a texture) and is left out."""
+
+NEAREST = 64
+"""A keypoint is compared with this many others that it is like, and with those to whose nearest it
+belongs."""
+
+NO_WEIGHT = 72
+"""Bits: a vote weighs the square of what its descriptors differ less by. By chance most of those
+that agree in a word differ by nearly `MAX_BITS`."""
+
+_BUCKETS = 8
+_BUCKET_BITS = 3
+"""Distances are told apart in steps of 8 bits; the last of the steps has the largest too."""
+
+_IMAGES = 1000
+_BLOCK = np.uint16
+_AT_ONCE = 1 << 18
+"""Pairs of keypoints that are compared together; each takes some 200 bytes then."""
+
+_IN_MEMORY = 1 << 20
+"""Pairs of keypoints that wait in memory; more do in temporary files."""
+
+_SORTED_BITS = 22
+"""About as many words are sorted at a time as a number of so many bits can be large; each takes
+some 60 bytes then."""
+
+_HIGH, _LOW = np.uint64(32), np.uint64(2**32 - 1)
+"""Of a pair of keypoints as one number: where the first begins, and the second."""
+
+_MIRRORED, _WORDS = np.uint64(16), np.uint64(0xFFFF)
+"""Of what `_about` tells: a bit, and bits of words."""
+
+_MIX = np.array(
+    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64
+)
+"""Odd numbers, by which descriptors become a number of their image."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """How far the nearest of each keypoint go.
+
+    Attributes
+    ----------
+    limit : ndarray of uint8, shape (n,)
+        Steps of distance that count whole.
+    share : ndarray of uint16, shape (n,)
+        Of 65,536 pairs of images how many count in the step behind those. All keypoints of two
+        images draw one lot, so that a pair of images has all of its votes, or few.
+    """
+
+    limit: NDArray[np.uint8]
+    share: NDArray[np.uint16]
+
+
+class Collisions:
+    """The pairs of keypoints of different images that are alike.
+
+    Parameters
+    ----------
+    keypoints : Keypoints
+    images : int
+        How many there are.
+    usual : int
+        How many keypoints of other images one may be like and still vote with full weight.
+    """
+
+    def __init__(self, keypoints: Keypoints, images: int, usual: int) -> None:
+        self._keypoints = keypoints
+        self._images = images
+        self._usual = usual
+        self._codes = np.zeros(images, np.uint32)
+        self._about = _about(keypoints)
+        self._histogram = scratch((len(keypoints.image), _BUCKETS), np.dtype(np.uint16))
+
+    def found(
+        self, min_votes: int, min_weight: int
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Yield pairs of images that have enough of them, query before other, in parts.
+
+        All pairs of one query image are in the same part.
+
+        Parameters
+        ----------
+        min_votes, min_weight : int
+            Of two images, one of them as it is or in the mirror, with all that they have together.
+
+        Yields
+        ------
+        query, other : ndarray of int64, shape (p,)
+            Places of keypoints.
+        """
+        for first, images, pairs in self._all_near():
+            kept = self._promising(pairs, first, images, min_votes, min_weight)
+            kept.sort()
+            yield from self._by_image(kept)
+
+    def _all_near(self) -> Iterator[tuple[int, int, NDArray[np.uint64]]]:
+        """All pairs that count of some query images: the first of these, how many, and the pairs.
+
+        A pair of keypoints, the lesser first, is one number.
+        """
+        few, waiting = [np.zeros(0, np.uint64)], 0
+        counting = self._pass(count=True, listed=True)
+        for pairs in counting:
+            few.append(pairs)
+            waiting += len(pairs)
+            if waiting > _IN_MEMORY:
+                break
+        else:  # those of one image, or of a small folder
+            both = np.concatenate(few)
+            nearest = self._nearest()
+            if nearest is not None:
+                both = both[self._among_nearest(both, nearest)]
+            yield 0, self._images, both
+            return
+        few.clear()
+        counting.close()
+        self._histogram[:] = 0
+        for _ in self._pass(count=True, listed=False):
+            pass
+        with TemporaryFolder("votes") as folder:
+            found = self._pass(count=False, listed=True, nearest=self._nearest())
+            for block, name in self._write(folder, found):
+                both = np.fromfile(name, np.uint64)
+                os.remove(name)
+                first = block * _IMAGES
+                yield first, min(_IMAGES, self._images - first), both
+
+    def weights(self, query: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Weigh votes; those less of which one is like more than the usual number of keypoints.
+
+        Parameters
+        ----------
+        query, other : ndarray of int64, shape (p,)
+            Places of keypoints, once `found` has begun.
+
+        Returns
+        -------
+        ndarray of int64, shape (p,)
+        """
+        alike = np.maximum(self.likenesses(query), self.likenesses(other))
+        weight = np.square(NO_WEIGHT - self._keypoints.distance(query, other))
+        return np.asarray(weight * self._usual // np.maximum(self._usual, alike))
+
+    def _promising(
+        self,
+        pairs: NDArray[np.uint64],
+        first: int,
+        images: int,
+        min_votes: int,
+        min_weight: int,
+    ) -> NDArray[np.uint64]:
+        """The pairs of those images that have enough of them, all together."""
+        if _alike is not None:
+            kept = np.empty_like(pairs)
+            own = self._keypoints.descriptor, self._about, self._histogram
+            least = NO_WEIGHT, self._usual, min_votes, min_weight
+            n = _alike.promising(pairs, *own, first, images, self._images, *least, kept)
+            return kept[:n]
+        query, other = (pairs >> _HIGH).astype(np.int64), (pairs & _LOW).astype(np.int64)
+        code = (self._about[query] >> _HIGH) * np.uint64(2 * self._images)
+        code += self._about[other] >> _HIGH << np.uint64(1)
+        code |= self._about[other] >> _MIRRORED & np.uint64(1)
+        order = np.argsort(code, kind="stable")
+        start = np.flatnonzero(np.r_[True, np.diff(code[order]) != 0][: len(code)])
+        votes = np.diff(start, append=len(order))
+        weight = self.weights(query, other)
+        total = np.add.reduceat(weight[order], start) if len(order) else votes
+        enough = (votes >= min_votes) & (total >= min_weight)
+        return pairs[order[np.repeat(enough, votes)]]
+
+    def likenesses(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tell how many keypoints of other images some are like, once `found` has begun.
+
+        Parameters
+        ----------
+        places : ndarray of int64, shape (m,)
+
+        Returns
+        -------
+        ndarray of int64, shape (m,)
+        """
+        return np.asarray(self._histogram[places].sum(axis=1, dtype=np.int64))
+
+    def _pass(
+        self, *, count: bool, listed: bool, nearest: Nearest | None = None
+    ) -> Iterator[NDArray[np.uint64]]:
+        """Compare all keypoints that share a word; yield those that are alike if they are listed.
+
+        Each pair once, the lesser keypoint first, as one number.
+        """
+        own, search = self._keypoints, _search if _alike is None else _alike.search
+        found = np.empty(max(_AT_ONCE, COMMON_WORD**2), np.uint64) if listed else None
+        for number in range(len(WORD_STARTS)):
+            for words, order in self._in_order(number):
+                start = 0
+                while start < len(order):
+                    start, n = search(
+                        start,
+                        number,
+                        COMMON_WORD,
+                        order,
+                        words,
+                        own.descriptor,
+                        self._about,
+                        self._keypoints.closed,
+                        self._codes,
+                        self._histogram if count else None,
+                        None if nearest is None else nearest.limit,
+                        None if nearest is None else nearest.share,
+                        found,
+                    )
+                    if found is not None and n:
+                        yield found[:n].copy()
+
+    def _in_order(self, number: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
+        """Words that are compared, ascending, and their keypoints, some at a time."""
+        own = self._keypoints
+        compared = None
+        if own.words is not None:
+            compared = np.flatnonzero(own.words >> np.uint16(number) & np.uint16(1))
+        n = len(own.image) if compared is None else len(compared)
+        every = scratch((n,), np.dtype(np.uint32))
+        bytes_ = slice(WORD_STARTS[number], WORD_STARTS[number] + 4)
+        for part in parts(n, _AT_ONCE):
+            some = part if compared is None else compared[part]
+            every[part] = numbers_of(own.descriptor[some, bytes_], "<u4")
+        for places in _by_first_bits(every):
+            words = every[places]
+            order = places[sort_words(words)]
+            if compared is not None:
+                order = compared[order]
+            yield words, order.astype(np.uint32)
+
+    def _nearest(self) -> Nearest | None:
+        """How far the nearest of each go; None where all of them count."""
+        limit = scratch((len(self._histogram),), np.dtype(np.uint8))
+        share = scratch((len(self._histogram),), np.dtype(np.uint16))
+        all_count = True
+        for part in parts(len(limit), _AT_ONCE):
+            steps = self._histogram[part].astype(np.int64)
+            until = np.cumsum(steps, axis=1)
+            limit[part] = (until <= NEAREST).sum(axis=1)
+            further = np.flatnonzero(limit[part] < _BUCKETS)
+            all_count &= len(further) == 0
+            step = limit[part][further].astype(np.int64)
+            room = NEAREST - until[further, step] + steps[further, step]
+            share[part.start + further] = room * 65536 // steps[further, step]
+        if all_count:
+            return None
+        if self._keypoints.closed is None:
+            self._write_codes()
+        else:  # of closed ones not all that they are like are known: what is as near counts, too
+            share[limit < _BUCKETS] = 65535
+        return Nearest(limit, share)
+
+    def _write_codes(self) -> None:
+        """A number that follows from the keypoints of each image, for the lots."""
+        own = self._keypoints
+        codes = np.zeros(len(self._codes), np.uint64)
+        for part in parts(own.plain, _AT_ONCE):
+            values = own.descriptor[part].view("<u8") * _MIX
+            np.add.at(codes, own.image[part], np.bitwise_xor.reduce(values, axis=1))
+        self._codes[:] = codes >> _HIGH
+
+    def _among_nearest(self, both: NDArray[np.uint64], nearest: Nearest) -> NDArray[np.bool_]:
+        """Which pairs count."""
+        a, b = (both >> _HIGH).astype(np.int64), (both & _LOW).astype(np.int64)
+        own = self._keypoints
+        step = _steps(own.distance(a, b))
+        lot = _lots(self._codes[own.image[a]], self._codes[own.image[b]])
+        return _counts(nearest.limit, nearest.share, a, b, step, lot)
+
+    def _write(self, folder: str, found: Iterable[NDArray[np.uint64]]) -> list[tuple[int, str]]:
+        """Write pairs of keypoints into files by blocks of query images."""
+        image = self._keypoints.image
+        waiting = [os.path.join(folder, str(i)) for i in range(-(-self._images // _IMAGES))]
+        for pairs in found:
+            block = (image[pairs >> _HIGH] // _IMAGES).astype(_BLOCK)
+            order = np.argsort(block, kind="stable")  # of 16 bits: in a fourth of the time
+            blocks, starts = np.unique(block[order], return_index=True)
+            of_blocks = np.split(pairs[order], starts[1:])
+            for place, part in zip(blocks, of_blocks, strict=False):
+                with needs_space(part.nbytes), open(waiting[place], "ab") as stream:
+                    stream.write(part.data)
+        return [(block, name) for block, name in enumerate(waiting) if os.path.exists(name)]
+
+    def _by_image(
+        self, both: NDArray[np.uint64]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Parts of some pairs in their order, cut between two query images."""
+        own = self._keypoints
+        start = 0
+        while start < len(both):
+            stop = start + _AT_ONCE
+            if stop < len(both):
+                last = own.image[both[stop - 1] >> _HIGH]
+                # the plain keypoints stand in order of their images, and all queries are plain
+                after = np.searchsorted(own.image[: own.plain], last, "right")
+                stop = int(np.searchsorted(both, np.uint64(after) << _HIGH))
+            part = both[start:stop]
+            yield (part >> _HIGH).astype(np.int64), (part & _LOW).astype(np.int64)
+            start = stop
+
+
+def _about(keypoints: Keypoints) -> NDArray[np.uint64]:
+    """What is asked of each keypoint together: image, whether mirrored, and words that count."""
+    about = scratch((len(keypoints.image),), np.dtype(np.uint64))
+    for part in parts(len(about), _AT_ONCE):
+        about[part] = keypoints.image[part].astype(np.uint64) << _HIGH
+        about[part] |= keypoints.mirrored[part].astype(np.uint64) << _MIRRORED
+        about[part] |= _WORDS if keypoints.words is None else keypoints.words[part]
+    return about
+
+
+def _by_first_bits(words: NDArray[np.uint32]) -> Iterator[NDArray[np.int64]]:
+    """Places of some words at a time, those with equal words together, in ascending order."""
+    bits = max(0, (len(words) - 1).bit_length() - _SORTED_BITS)
+    if bits == 0:
+        yield np.arange(len(words))
+        return
+    shift = np.uint32(32 - bits)
+    for first in range(1 << bits):
+        yield np.concatenate(
+            [
+                part.start + np.flatnonzero(words[part] >> shift == first)
+                for part in parts(len(words), _AT_ONCE)
+            ]
+        )
+
+
+def sort_words(words: NDArray[np.uint32]) -> NDArray[Any]:
+    """Sort words in their place, and tell where each of them was; equal ones keep their order.
+
+    Parameters
+    ----------
+    words : ndarray of uint32, shape (n,)
+
+    Returns
+    -------
+    ndarray of int64 or uint32, shape (n,)
+    """
+    if _alike is not None:
+        where = np.empty(len(words), np.uint32)
+        _alike.sort(words, where, np.empty(2 * len(words), np.uint64))
+        return where
+    # NumPy sorts numbers of 16 bits by their digits, which takes less than half the time
+    low = np.argsort(words.astype(np.uint16), kind="stable")
+    high = (words >> np.uint32(16)).astype(np.uint16)
+    order = low[np.argsort(high[low], kind="stable")]
+    words[:] = words[order]
+    return order
+
+
+# What `_alike.c` does, for machines that could not compile it --------------------------------------
+
+
+def _search(
+    start: int,
+    number: int,
+    most: int,
+    order: NDArray[np.uint32],
+    words: NDArray[np.uint32],
+    descriptors: NDArray[np.uint8],
+    about: NDArray[np.uint64],
+    closed: NDArray[np.bool_] | None,
+    codes: NDArray[np.uint32],
+    histogram: NDArray[np.uint16] | None,
+    limit: NDArray[np.uint8] | None,
+    share: NDArray[np.uint16] | None,
+    found: NDArray[np.uint64] | None,
+) -> tuple[int, int]:
+    """Compare keypoints that share a word, as many as there is room for what may be found.
+
+    Returns where to go on, and how many pairs were found.
+    """
+    first = np.flatnonzero(np.r_[True, words[1:] != words[:-1]])
+    length = np.diff(first, append=len(words))
+    about[order[np.repeat(length > most, length)]] &= ~np.uint64(1 << number)
+    group = np.searchsorted(first, np.arange(start, len(order)), "right") - 1
+    here = np.arange(start, len(order))
+    begin = here + 1 if closed is None else first[group]
+    end = first[group] + length[group]
+    asked = length[group] <= most
+    if closed is not None:
+        asked &= ~closed[about[order[here]] >> _HIGH]
+    count = np.where(asked, end - begin, 0)
+    room = _AT_ONCE if found is None else len(found)
+    some = max(1, int(np.searchsorted(np.cumsum(count), room, "right")))
+    here, begin, count = here[:some], begin[:some], count[:some]
+    one = np.repeat(here, count)
+    other = np.arange(len(one)) + np.repeat(begin - (np.cumsum(count) - count), count)
+    if closed is not None:
+        apart = (other > one) | ((other < one) & closed[about[order[other]] >> _HIGH])
+        one, other = one[apart], other[apart]
+    a, b = order[one], order[other]
+    a, b = np.minimum(a, b), np.maximum(a, b)
+    use = about[a] >> _HIGH != about[b] >> _HIGH
+    use &= ((about[a] & about[b]) >> _MIRRORED & np.uint64(1)) == 0
+    a, b = a[use], b[use]
+    differing = descriptors[a] ^ descriptors[b]
+    bits = np.bitwise_count(differing.view("<u8")).sum(axis=1, dtype=np.int64)
+    use = bits <= MAX_BITS
+    counted = about[a] & about[b]
+    for earlier in range(number):
+        before = slice(WORD_STARTS[earlier], WORD_STARTS[earlier] + 4)
+        equal = ~differing[:, before].any(axis=1)
+        use &= ~(equal & (counted >> np.uint64(earlier) & np.uint64(1)).astype(bool))
+    a, b, step = a[use], b[use], _steps(bits[use])
+    if histogram is not None:
+        for end_ in (a, b):
+            place, more = np.unique(end_.astype(np.int64) * _BUCKETS + step, return_counts=True)
+            flat = histogram.reshape(-1)
+            flat[place] = np.minimum(flat[place].astype(np.int64) + more, 65535)
+    if limit is not None:
+        assert share is not None
+        lot = _lots(codes[about[a] >> _HIGH], codes[about[b] >> _HIGH])
+        near = _counts(limit, share, a, b, step, lot)
+        a, b = a[near], b[near]
+    if found is not None:
+        found[: len(a)] = a.astype(np.uint64) << _HIGH | b
+    return start + some, len(a) if found is not None else 0
+
+
+def _steps(bits: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The step of each distance."""
+    return np.minimum(bits >> _BUCKET_BITS, _BUCKETS - 1)
+
+
+def _lots(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The lot that two images draw, in 0..65535, by their codes (the end of MurmurHash 3)."""
+    lot = one ^ other
+    lot ^= lot >> np.uint32(16)
+    lot *= np.uint32(0x85EBCA6B)
+    lot ^= lot >> np.uint32(13)
+    lot *= np.uint32(0xC2B2AE35)
+    lot ^= lot >> np.uint32(16)
+    return lot >> np.uint32(16)
+
+
+def _counts(
+    limit: NDArray[np.uint8],
+    share: NDArray[np.uint16],
+    a: NDArray[Any],
+    b: NDArray[Any],
+    step: NDArray[np.int64],
+    lot: NDArray[np.uint32],
+) -> NDArray[np.bool_]:
+    """Which pairs are among the nearest of one of their keypoints."""
+    counted = np.zeros(len(a), np.bool_)
+    for end in (a, b):
+        counted |= (step < limit[end]) | ((step == limit[end]) & (lot < share[end]))
+    return counted
