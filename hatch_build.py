@@ -47,9 +47,8 @@ class CompiledParts(BuildHookInterface):
             build_data["force_include"][str(binary)] = f"imgsim/compiled/{binary.name}"
         build_data["pure_python"] = False
         # others would say more of the system's C library than is known here
-        platform = next(
-            t.platform for t in sys_tags() if not t.platform.startswith(("many", "musl"))
-        )
+        every = (tag.platform for tag in sys_tags())
+        platform = next(name for name in every if not name.startswith(("many", "musl")))
         build_data["tag"] = f"cp311-abi3-{platform}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 
 from imgsim import RunOptions
 from imgsim.comparators.local import LocalFeatures, records
-from imgsim.propose.alike import MAX_BITS
+from imgsim.propose.alike import MAX_BITS, Collisions
 from imgsim.propose.keypoints import WORD_STARTS, Keypoints, numbers_of
 from imgsim.read.collect import collect
 
@@ -122,14 +122,16 @@ class DrawnRows:
 def likenesses(rows: np.ndarray) -> dict[str, float]:
     """With how many keypoints of other rows one shares words, all words counted, and is alike."""
     keypoints = Keypoints.of(rows, np.arange(len(rows)))
-    shared = alike = 0
+    shared = 0
     for start in WORD_STARTS:
         words = numbers_of(keypoints.descriptor[:, start : start + 4], "<u4")
         count = np.unique(words, return_counts=True)[1].astype(np.int64)
         shared += int((count * (count - 1)).sum())
-    for query, _ in keypoints.collisions():
-        alike += 2 * len(query)
     n = len(keypoints.image)
+    collisions = Collisions(keypoints, len(rows), usual=1)
+    for _ in collisions.found(1, 0):
+        pass
+    alike = int(collisions.likenesses(np.arange(n)).sum())
     return {"shared words": round(shared / n, 2), "alike": round(alike / n, 3)}
 
 

@@ -19,8 +19,8 @@ HEAVY = {
 }  # fmt: skip
 
 LAYERS = (
-    "compiled escapes addresses errors types progress folders garbage locks results schemas stage_times"
-    " stamps temporary",
+    "compiled escapes addresses errors types progress folders garbage locks results schemas"
+    " stage_times stamps temporary",
     "decode",
     "executors",
     "models",

@@ -13,8 +13,8 @@ from imgsim.comparators.local import KEYPOINTS, LAYOUT, MIRRORED
 from imgsim.index.manifest import damaged
 from imgsim.index.segment import CONTENT, Segment
 from imgsim.index.words import rows_and_numbers
-from imgsim.propose.index import ArchiveRows
 from imgsim.propose.alike import COMMON_WORD
+from imgsim.propose.index import ArchiveRows
 from imgsim.propose.keypoints import WORD_STARTS, Keypoints, columns_of, numbers_of
 
 _AT_ONCE = 1 << 20

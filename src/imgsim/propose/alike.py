@@ -11,9 +11,8 @@ The comparing is done in C, where that could be compiled, and else by `_search`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -219,7 +218,7 @@ class Collisions:
 
     def _pass(
         self, *, count: bool, listed: bool, nearest: Nearest | None = None
-    ) -> Iterator[NDArray[np.uint64]]:
+    ) -> Generator[NDArray[np.uint64]]:
         """Compare all keypoints that share a word; yield those that are alike if they are listed.
 
         Each pair once, the lesser keypoint first, as one number.
@@ -387,7 +386,7 @@ def sort_words(words: NDArray[np.uint32]) -> NDArray[Any]:
     return order
 
 
-# What `_alike.c` does, for machines that could not compile it --------------------------------------
+# What `_alike.c` does, for machines that could not compile it -----------------------------------
 
 
 def _search(
@@ -459,7 +458,7 @@ def _search(
 
 def _steps(bits: NDArray[np.int64]) -> NDArray[np.int64]:
     """The step of each distance."""
-    return np.minimum(bits >> _BUCKET_BITS, _BUCKETS - 1)
+    return np.asarray(np.minimum(bits >> _BUCKET_BITS, _BUCKETS - 1))
 
 
 def _lots(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.uint32]:
