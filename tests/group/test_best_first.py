@@ -16,7 +16,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from imgsim.decode.spec import DecodeMode
 from imgsim.group.best_first import best_first
-from imgsim.propose.proposals import KEYPOINTS, Proposals
+from imgsim.propose.proposals import Proposals
+from imgsim.propose.reasons import KEYPOINTS
 from imgsim.read.options import RunOptions
 from imgsim.tasks.find_duplicates import Duplicates, find_duplicates
 from imgsim.types import ImageFacts, ImageFile, Picture, Verdict

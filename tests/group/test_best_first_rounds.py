@@ -14,7 +14,8 @@ import pytest
 
 from imgsim.group import best_first as best_first_module
 from imgsim.group.best_first import _by_first, _positions_back, best_first
-from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals
+from imgsim.propose.proposals import Proposals
+from imgsim.propose.reasons import KEYPOINTS, MIRRORED
 from imgsim.types import Verdict
 from tests.group.test_stars import picture
 

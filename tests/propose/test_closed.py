@@ -11,7 +11,8 @@ from imgsim.neighbours.hamming import HammingEngine
 from imgsim.pictures.generate import landscape
 from imgsim.propose import keypoints
 from imgsim.propose.index import ProposalIndex, RowArray, nearest_turned
-from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
+from imgsim.propose.proposals import Proposals, propose
+from imgsim.propose.reasons import KEYPOINTS, MIRRORED
 
 
 def _changed(picture: Image.Image) -> list[Image.Image]:

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 from imgsim.comparators.local import LAYOUT
 from imgsim.propose import figures
 from imgsim.propose.figures import are_figures, near_figures
-from imgsim.propose.proposals import FIGURE, propose
+from imgsim.propose.proposals import propose
+from imgsim.propose.reasons import FIGURE
 from tests.verify.pictures import picture, rows
 
 Box = tuple[float, float, float, float]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from imgsim.propose.most_alike import FEW, MOST_ALIKE, most_alike
-from imgsim.propose.proposals import KEYPOINTS, Proposals
+from imgsim.propose.proposals import Proposals
+from imgsim.propose.reasons import KEYPOINTS
 
 MEASURES = 3
 

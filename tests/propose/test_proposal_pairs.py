@@ -7,7 +7,8 @@ import pytest
 
 from imgsim.comparators.local import LAYOUT, ORIENTATIONS, turned
 from imgsim.propose import proposals
-from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
+from imgsim.propose.proposals import Proposals, propose
+from imgsim.propose.reasons import KEYPOINTS, MIRRORED
 from tests.propose.test_keypoint_votes import images, mirror, points, put
 
 SOME = Proposals(

@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from imgsim.comparators.local import LAYOUT, PLACE_UNIT
-from imgsim.propose.proposals import INSET, KEYPOINTS, MIRRORED, NEGATIVE, propose
+from imgsim.propose.proposals import propose
+from imgsim.propose.reasons import INSET, KEYPOINTS, MIRRORED, NEGATIVE
 from tests.verify.pictures import SMALL, picture, rows
 
 

@@ -14,7 +14,8 @@ from imgsim.cache.store import Cache
 from imgsim.comparators.local import LocalFeatures
 from imgsim.comparators.recipes import Auto
 from imgsim.executors.base import Executor, Lost
-from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals
+from imgsim.propose.proposals import Proposals
+from imgsim.propose.reasons import KEYPOINTS, MIRRORED
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
 from imgsim.types import ImageFacts, ImageFile, Picture, Verdict

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.propose.proposals import KEYPOINTS, Proposals
+from imgsim.propose.proposals import Proposals
+from imgsim.propose.reasons import KEYPOINTS
 from imgsim.types import Verdict
 from imgsim.verify.verdicts import Verdicts
 

@@ -18,18 +18,10 @@ from imgsim.comparators.local import LAYOUT
 from imgsim.neighbours.engine import Neighbours, best
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, may_be_near, near_figures
+from imgsim.propose.hashes import HASH_RADIUS, wanted_hashes
 from imgsim.propose.keypoint_votes import Votes, votes_of_keypoints
 from imgsim.propose.keypoints import Keypoints
-from imgsim.propose.proposals import (
-    FIGURE,
-    HASH_RADIUS,
-    INSET,
-    KEYPOINTS,
-    MIRRORED,
-    NEGATIVE,
-    bit_back,
-    wanted_hashes,
-)
+from imgsim.propose.reasons import FIGURE, INSET, KEYPOINTS, MIRRORED, NEGATIVE, bit_back
 from imgsim.read.scratch import release
 
 _AT_ONCE = 1024

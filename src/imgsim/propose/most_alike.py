@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import ORIENTATIONS, Orientation
-from imgsim.propose.proposals import KEYPOINTS, NEGATIVE, Proposals
+from imgsim.propose.proposals import Proposals
+from imgsim.propose.reasons import KEYPOINTS, NEGATIVE
 
 FEW = 32
 """Pictures that one resembles, up to which it is compared with all of them."""

@@ -9,21 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import ORIENTATIONS, Orientation, negative, turned
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, near_figures
+from imgsim.propose.hashes import HASH_RADIUS, near_hashes, wanted_hashes
 from imgsim.propose.keypoint_votes import Votes, votes_of
+from imgsim.propose.reasons import FIGURE, INSET, KEYPOINTS, MIRRORED, bit_back
 from imgsim.stage_times import staged
 
-HASH_RADIUS = 48
-"""Bits of 256. Of 250 unrelated photos no two come nearer than 90, receipts of one shop do."""
-
-
-KEYPOINTS = 1 << len(ORIENTATIONS)
-MIRRORED = KEYPOINTS << 1
-NEGATIVE = MIRRORED << 1
-INSET = NEGATIVE << 1
-FIGURE = INSET << 1
 _QUERIES = 512
 
 
@@ -36,10 +28,7 @@ class Proposals:
     left, right : ndarray of int64, shape (n,)
         left < right; ordered by (left, right).
     why : ndarray of int64, shape (n,)
-        Bits: 1 << i for each of `ORIENTATIONS` in which the right one's hash is like the left
-        one's, `KEYPOINTS`, `MIRRORED`, `NEGATIVE` where the hash of one is like that of the other
-        with light and dark exchanged, `INSET` where it is like that of a picture set into the
-        other, `FIGURE` where the colours of two figures on an even ground are nearly equal.
+        Bits, see `reasons`.
     weight : ndarray of int64, shape (n,)
         Of the votes of their keypoints, see `keypoint_votes`; 0 without.
     """
@@ -156,14 +145,19 @@ def _propose_usual(
     codes = [votes.left * n + votes.right]
     why = [np.where(votes.mirrored, MIRRORED, KEYPOINTS).astype(np.int64)]
     if hashes and n > 1 and not (closed is not None and closed.all()):
-        engine = HammingEngine(np.ascontiguousarray(rows["hash"][among]), jobs)
+        own_hashes = np.ascontiguousarray(rows["hash"][among])
         inset_hashes = rows["inset_hash"][among]
         holding = np.asarray(rows["inset"][among].any(axis=1))
+        near: list[tuple[NDArray[np.int64], int]] = []
         if closed is None:
-            insets = _near_insets(inset_hashes, np.flatnonzero(holding), engine)
-            near = [*_near_hashes(engine), *insets]
+            left, right, how = near_hashes(own_hashes, jobs)
+            codes.append(left * n + right)
+            why.append(how)
+            if holding.any():
+                engine = HammingEngine(own_hashes, jobs)
+                near = _near_insets(inset_hashes, np.flatnonzero(holding), engine)
         else:
-            some = np.flatnonzero(~closed)
+            some, engine = np.flatnonzero(~closed), HammingEngine(own_hashes, jobs)
             insets = _near_insets_of(some, inset_hashes, holding, engine, jobs)
             near = [*_near_hashes_of(some, engine), *insets]
         for code, bit in near:
@@ -183,34 +177,6 @@ def _weights(
     return found
 
 
-def _near_hashes(engine: HammingEngine) -> list[tuple[NDArray[np.int64], int]]:
-    hashes = engine.rows
-    near = []
-    for bit, asked in wanted_hashes(hashes):
-        for start in range(0, len(hashes), _QUERIES):
-            stop = start + _QUERIES
-            query, row = engine.around(asked[start:stop], HASH_RADIUS, before=stop)
-            right = query + start
-            earlier = row < right
-            near.append((row[earlier] * len(hashes) + right[earlier], bit))
-    return near
-
-
-def wanted_hashes(hashes: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.uint8]]]:
-    """Return the hashes that a picture like each one may have, and the bit of each reason.
-
-    Parameters
-    ----------
-    hashes : ndarray of uint8, shape (n, 32)
-
-    Returns
-    -------
-    list of (int, ndarray of uint8, shape (n, 32))
-    """
-    wanted = [(1 << i, turned(hashes, how)) for i, how in enumerate(ORIENTATIONS)]
-    return [*wanted, (NEGATIVE, negative(hashes))]
-
-
 def _near_hashes_of(
     some: NDArray[np.int64], engine: HammingEngine
 ) -> list[tuple[NDArray[np.int64], int]]:
@@ -225,16 +191,6 @@ def _near_hashes_of(
             # the other one's hash, turned back, is like this one's
             near.append((own[later] * n + row[later], bit_back(bit)))
     return near
-
-
-def bit_back(bit: int) -> int:
-    """Return the bit of the orientation that takes one back; of other reasons the same."""
-    if bit >= KEYPOINTS:
-        return bit
-    how = ORIENTATIONS[bit.bit_length() - 1]
-    if how.transpose:
-        how = Orientation(True, how.flip, how.mirror)
-    return 1 << ORIENTATIONS.index(how)
 
 
 def _near_insets(

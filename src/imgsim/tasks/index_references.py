@@ -21,7 +21,8 @@ from imgsim.index.snapshot import Snapshot
 from imgsim.index.sources import shown_path
 from imgsim.propose.index import ProposalIndex, bits_between
 from imgsim.propose.keypoint_votes import Votes
-from imgsim.propose.proposals import KEYPOINTS, MIRRORED, Proposals, propose
+from imgsim.propose.proposals import Proposals, propose
+from imgsim.propose.reasons import KEYPOINTS, MIRRORED
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection, FeatureTable
 from imgsim.tasks.copies import first_other, is_same_file

@@ -19,15 +19,8 @@ from imgsim.decode.decoder import decoder_id
 from imgsim.errors import ImgsimError
 from imgsim.executors.address_space import limit_in_words, tight_address_limit
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
-from imgsim.propose.proposals import (
-    FIGURE,
-    INSET,
-    KEYPOINTS,
-    MIRRORED,
-    NEGATIVE,
-    Proposals,
-    propose,
-)
+from imgsim.propose.proposals import Proposals, propose
+from imgsim.propose.reasons import FIGURE, INSET, KEYPOINTS, MIRRORED, NEGATIVE
 from imgsim.read.content import Content
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
