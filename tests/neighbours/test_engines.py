@@ -18,7 +18,10 @@ from imgsim.neighbours.engine import Engine
 from imgsim.neighbours.hamming import HammingEngine
 from imgsim.neighbours.pairs import PairEngine, ProposedEngine
 
-METRICS = ("hamming", "hamming, few rows", "euclidean", "cosine", "ssim", "ssim, rough first")
+METRICS = (
+    "hamming", "hamming, few rows", "hamming, in C", "hamming, in C by parts",
+    "euclidean", "cosine", "ssim", "ssim, rough first",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -44,15 +47,45 @@ class _OnlyTrue(Ssim):
         return None
 
 
+class _ByIndex(HammingEngine):
+    """Without the parts in C."""
+
+    def __init__(self, rows: np.ndarray, *, few: bool) -> None:
+        super().__init__(rows, 1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hamming, "FEW_ROWS", 10**6 if few else 0)
+            assert self.indexes
+
+    def after(self, queries, radius):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hamming, "_hashes", None)
+            return super().after(queries, radius)
+
+
+class _InC(HammingEngine):
+    """With the parts in C, though rows are few."""
+
+    def __init__(self, rows: np.ndarray, jobs: int, *, by_parts: bool) -> None:
+        super().__init__(rows, jobs)
+        self._by_parts = by_parts
+
+    def after(self, queries, radius):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(hamming, "_MIN_PART_BITS", 1)
+            patch.setattr(hamming, "_ROWS_WITH_PARTS", 0 if self._by_parts else 10**6)
+            return super().after(queries, radius)
+
+
 def _case(metric: str, seed: int, n: int):
     """Rows with many ties and near ties, their engine, and all distances by another way."""
     rng = np.random.default_rng(seed)
     if metric.startswith("hamming"):
         rows = rng.integers(0, 4, (n, 2), np.uint8)
         bits = np.unpackbits(rows, axis=1)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(hamming, "FEW_ROWS", 0 if metric == "hamming" else 10**6)
-            return HammingEngine(rows, 1), cdist(bits, bits, "cityblock")
+        found = _InC(rows, 2, by_parts="parts" in metric) if " C" in metric else None
+        if found is None or hamming._hashes is None:
+            found = _ByIndex(rows, few=metric != "hamming")
+        return found, cdist(bits, bits, "cityblock")
     if metric.startswith("ssim"):
         rows = rng.integers(0, 256, (n, 64), np.uint8)
         rows[n // 2 :] = rows[: n - n // 2] // 2
@@ -233,3 +266,49 @@ def test_collapse_numbers_the_distinct_rows(values: list[int], width: int) -> No
     numbers = collapse(rows)
     order = list(dict.fromkeys(values))
     assert [order[number] for number in numbers] == values
+
+
+@pytest.mark.skipif(hamming._hashes is None, reason="the parts in C are not compiled")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"queries": np.array([4])}, "no such row"),
+        ({"queries": np.array([-1])}, "no such row"),
+        ({"start": 2}, "out of range"),
+        ({"radius": -1}, "out of range"),
+        ({"size": 0}, "out of range"),
+        ({"size": 3}, "rows: "),
+        ({"found": np.zeros(3, np.uint64), "distance": np.zeros(3, np.uint16)}, "out of range"),
+        ({"distance": np.zeros(8, np.uint16)}, "distance: 9 items"),
+        ({"parts": 1}, "out of range"),
+        ({"parts": 2, "starts": np.zeros(4, np.uint32)}, "starts: 6 items"),
+        ({"parts": 200, "starts": np.zeros(600, np.uint32)}, "parts: out of range"),
+    ],
+)
+def test_c_refuses_what_does_not_fit(change: dict, told: str) -> None:
+    given = {
+        "start": 0,
+        "radius": 1,
+        "parts": 0,
+        "part_bits": 1,
+        "queries": np.array([0]),
+        "rows": np.zeros((4, 2), np.uint64),
+        "size": 2,
+        "starts": None,
+        "order": np.zeros(8, np.uint32),
+        "found": np.zeros(9, np.uint64),
+        "distance": np.zeros(9, np.uint16),
+    }
+    assert hamming._hashes.after(*given.values()) == (1, 3)
+    with pytest.raises(ValueError, match=told):
+        hamming._hashes.after(*(given | change).values())
+
+
+@pytest.mark.skipif(hamming._hashes is None, reason="the parts in C are not compiled")
+def test_c_reads_nothing_that_is_not_there() -> None:
+    """Numbers of rows out of range, in tables that only damage would make."""
+    rows, found, distance = np.zeros((4, 1), np.uint64), np.zeros(9, np.uint64), np.zeros(9, "<u2")
+    starts = np.array([0, 2**32 - 1, 5] * 2, np.uint32)
+    order = np.full(8, 2**32 - 1, np.uint32)
+    near = hamming._hashes.after(0, 1, 2, 1, np.arange(4), rows, 1, starts, order, found, distance)
+    assert near == (4, 0)

@@ -12,3 +12,17 @@ def search(
     how: NDArray[Any],
     /,
 ) -> tuple[int, int]: ...
+def after(
+    start: int,
+    radius: int,
+    parts: int,
+    part_bits: int,
+    queries: NDArray[Any],
+    rows: NDArray[Any],
+    size: int,
+    starts: NDArray[Any] | None,
+    order: NDArray[Any] | None,
+    found: NDArray[Any],
+    distance: NDArray[Any],
+    /,
+) -> tuple[int, int]: ...

@@ -1,7 +1,17 @@
-"""Hamming distance of packed bits, by FAISS's flat binary index; by numpy where rows are few."""
+"""Hamming distance of packed bits.
+
+All pairs within a radius are found in C, where that could be compiled: each row is compared with
+all behind it or, where the radius is small, with those that have one of `radius` + 1 parts in
+common (multi-index hashing: M. Norouzi, A. Punjani, D. Fleet, CVPR 2012,
+doi:10.1109/CVPR.2012.6248043).
+Else, and for all other questions, it is FAISS's flat binary index; by numpy where rows are few.
+"""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,8 +20,20 @@ from numpy.typing import NDArray
 from imgsim.neighbours.engine import MAX_BLOCK_PAIRS, Engine, Neighbours, TooManyPairs, best, gather
 from imgsim.types import Candidates
 
+try:
+    from imgsim.compiled import _hashes
+except ImportError:
+    _hashes = None  # type: ignore[assignment]
+
 _INDEX_BLOCK = 16_384
 _QUERIES_WITH_TIES = 64
+
+_MIN_PART_BITS, _MAX_PART_BITS = 9, 16
+"""Bits of the parts of a row: rows that share fewer are so many that all may as well be compared;
+for more the tables would be larger than the rows."""
+
+_ROWS_WITH_PARTS = 4096
+"""From so many rows on, it takes less time to look for those with a part in common."""
 
 FEW_ROWS = 2048
 """Up to so many rows, FAISS takes longer to import than to be done without."""
@@ -85,6 +107,44 @@ def words(rows: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return padded.view(np.uint64)
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Rows in order of the values of each of their parts.
+
+    Attributes
+    ----------
+    number, bits : int
+        Parts, and bits of each.
+    starts : ndarray of uint32, shape (number, 2**bits + 1), or None
+        Where the rows of each value begin.
+    order : ndarray of uint32, shape (number, n), or None
+    """
+
+    number: int = 0
+    bits: int = 0
+    starts: NDArray[np.uint32] | None = None
+    order: NDArray[np.uint32] | None = None
+
+    @classmethod
+    def of(cls, words: NDArray[np.uint64], bits: int, radius: int) -> _Parts:
+        """One more than bits may differ, so that one is equal; none where they would be small."""
+        number = radius + 1
+        size = min(_MAX_PART_BITS, bits // number)
+        if size < _MIN_PART_BITS or len(words) < _ROWS_WITH_PARTS:
+            return cls()
+        starts = np.zeros((number, (1 << size) + 1), np.uint32)
+        order = np.empty((number, len(words)), np.uint32)
+        for part in range(number):
+            word, shift = divmod(part * size, 64)
+            values = words[:, word] >> np.uint64(shift)
+            if shift + size > 64:
+                values |= words[:, word + 1] << np.uint64(64 - shift)
+            values &= np.uint64((1 << size) - 1)
+            starts[part, 1:] = np.cumsum(np.bincount(values.astype(np.int64), minlength=1 << size))
+            order[part] = np.argsort(values.astype(np.uint16), kind="stable")
+        return cls(number, size, starts, order)
+
+
 class HammingEngine(Engine):
     """Exact search over packed bits.
 
@@ -98,20 +158,31 @@ class HammingEngine(Engine):
     def __init__(self, rows: NDArray[np.uint8], jobs: int) -> None:
         self.n = len(rows)
         self.rows = np.ascontiguousarray(rows)
-        # In blocks, so that a query is not compared with the rows far before it.
-        self.indexes: list[tuple[int, _Index]] = []
+        self.jobs = jobs
+        self._parts: dict[int, _Parts] = {}
+
+    @cached_property
+    def indexes(self) -> list[tuple[int, _Index]]:
+        """Where each begins: in blocks, so that a query is not compared with rows far before it."""
         if self.n <= FEW_ROWS:
-            self.indexes = [(0, _FewRows(self.rows))]
-            return
+            return [(0, _FewRows(self.rows))]
         import faiss
 
-        faiss.omp_set_num_threads(jobs)
+        faiss.omp_set_num_threads(self.jobs)
+        indexes: list[tuple[int, _Index]] = []
         for start in range(0, self.n, _INDEX_BLOCK):
-            index = faiss.IndexBinaryFlat(8 * rows.shape[1])
+            index = faiss.IndexBinaryFlat(8 * self.rows.shape[1])
             index.add(self.rows[start : start + _INDEX_BLOCK])
-            self.indexes.append((start, index))
+            indexes.append((start, index))
+        return indexes
+
+    @cached_property
+    def _words(self) -> NDArray[np.uint64]:
+        return words(self.rows)
 
     def after(self, queries: NDArray[np.int64], radius: float) -> Candidates:
+        if _hashes is not None:
+            return self._after(queries, _below(radius) - 1)
         parts, total = [], 0
         for start, index in self.indexes:
             if start + index.ntotal <= queries[0] + 1:
@@ -126,6 +197,43 @@ class HammingEngine(Engine):
                 raise TooManyPairs
             parts.append(part)
         return gather(parts)
+
+    def _after(self, queries: NDArray[np.int64], radius: int) -> Candidates:
+        """The same in C."""
+        if radius not in self._parts:
+            self._parts[radius] = _Parts.of(self._words, 8 * self.rows.shape[1], radius)
+        some = -(-len(queries) // self.jobs)
+        blocks = [queries[i : i + some] for i in range(0, len(queries), some)]
+        with ThreadPoolExecutor(self.jobs) as pool:
+            near = list(pool.map(lambda block: self._near(block, radius), blocks))
+        if sum(len(one.left) for one in near) > MAX_BLOCK_PAIRS and len(queries) > 1:
+            raise TooManyPairs
+        return gather(near)
+
+    def _near(self, queries: NDArray[np.int64], radius: int) -> Candidates:
+        parts = self._parts[radius]
+        room = min(MAX_BLOCK_PAIRS, len(queries) * self.n) + self.n
+        found, distance = np.empty(room, np.uint64), np.empty(room, np.uint16)
+        size = self._words.shape[1]
+        stop, n = _hashes.after(
+            0,
+            radius,
+            parts.number,
+            parts.bits,
+            queries,
+            self._words,
+            size,
+            parts.starts,
+            parts.order,
+            found,
+            distance,
+        )
+        if stop < len(queries):
+            raise TooManyPairs
+        left, right = found[:n] >> np.uint64(32), found[:n] & np.uint64(2**32 - 1)
+        return Candidates(
+            left.astype(np.int64), right.astype(np.int64), distance[:n].astype(np.float64)
+        )
 
     def around(
         self, vectors: NDArray[np.uint8], radius: float, before: int | None = None
