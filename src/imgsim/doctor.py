@@ -13,6 +13,7 @@ from typing import Any
 
 from imgsim import __version__
 from imgsim.comparators.listing import listed
+from imgsim.compiled import all_there
 from imgsim.executors.base import usable_cores
 
 _PACKAGES = (
@@ -46,6 +47,7 @@ def examine(cache: Path | None) -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": usable_cores(),
         "cache": None if cache is None else str(cache),
+        "compiled": all_there(),
         "formats": _readable_formats(),
         "methods": [
             {"name": one.name, "available": one.available, "cause": one.cause} for one in listed()

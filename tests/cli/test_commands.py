@@ -11,13 +11,16 @@ from pathlib import Path
 import click
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
+from imgsim import compiled
 from imgsim.cli.commands import COMMANDS
 from imgsim.cli.main import cli, main
 from imgsim.cli.methods import _methods_lines
 from imgsim.cli.output import write, write_bytes
 from imgsim.comparators import registry
 from imgsim.comparators.listing import listed
+from imgsim.compiled import all_there
 from imgsim.errors import UsageError
 from imgsim.schemas import schema
 
@@ -92,7 +95,15 @@ def test_doctor_says_what_is_read_here(imgsim) -> None:
     assert readable["HEIC, HEIF"]
     assert not readable["EPS, PDF, SVG"]
     assert re.match("torch [0-9]|torch does not import|not installed", document["torch"])
+    assert document["compiled"] == all_there()
     assert "camera raw" in imgsim("doctor").stdout
+
+
+def test_doctor_says_where_the_parts_in_c_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "_PARTS", ("_alike", "_other"))
+    lines = CliRunner().invoke(cli, ["doctor"]).output
+    assert "parts in C are not compiled" in lines
+    assert "hint: install a C compiler" in lines
 
 
 def test_cache_info_prune_clear(imgsim, demo, tmp_path: Path) -> None:

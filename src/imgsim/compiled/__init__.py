@@ -3,3 +3,14 @@
 A machine without a compiler has none of them. Whoever uses one has the same in Python, gives the
 same with either, and asks for it by name: ``from imgsim.compiled import _alike`` may fail.
 """
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+_PARTS = "_alike", "_hashes"
+
+
+def all_there() -> bool:
+    """Tell whether all of them were compiled."""
+    return all(find_spec(f"{__name__}.{part}") is not None for part in _PARTS)
