@@ -9,19 +9,22 @@ less than one.
 from __future__ import annotations
 
 import os
+import queue
 import re
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 from imgsim.errors import ImgsimError, MethodUnavailable, UsageError
+
+R = TypeVar("R")
 
 CONNECT_SECONDS = 30.0
 """To a cluster."""
@@ -199,6 +202,33 @@ def _own_signals() -> Iterator[None]:
             for number, handler in before.items():
                 if handler is not None:
                     signal.signal(number, handler)
+
+
+def in_thread(function: Callable[[], R]) -> R:
+    """Run a query in a thread: this one can be interrupted while the engine works.
+
+    Parameters
+    ----------
+    function : callable
+
+    Raises
+    ------
+    ImgsimError
+        The engine failed.
+    """
+    results: queue.SimpleQueue[R | BaseException] = queue.SimpleQueue()
+
+    def serve() -> None:
+        try:
+            results.put(function())
+        except BaseException as error:
+            results.put(error)
+
+    threading.Thread(target=serve, daemon=True).start()
+    result = results.get()
+    if isinstance(result, BaseException):
+        raise failure(result) from result
+    return result
 
 
 def leave(exit_code: int) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.local import KEYPOINTS, LAYOUT, MIRRORED
+from imgsim.executors.daft_engine import in_thread
 from imgsim.executors.sandboxes import Series
 from imgsim.propose import keypoint_votes
 from imgsim.propose.keypoint_votes import (
@@ -112,26 +113,31 @@ def votes_plan(
     return found.groupby("left", "right", "mirrored").agg(col("weight").max())
 
 
-def votes_by_joins(rows: NDArray[Any], **limits: int) -> Votes:
+def votes_by_joins(rows: NDArray[Any], **limits: Any) -> Votes:
     """Find pairs of images with consistent votes by the plan; an engine is started before.
 
     Parameters
     ----------
     rows : ndarray of dtype `LAYOUT`, shape (n,)
-    **limits : int
+    **limits
         See `votes_plan`.
 
     Returns
     -------
     Votes
         As `keypoint_votes.votes_of` gives them.
+
+    Raises
+    ------
+    ImgsimError
+        The engine failed.
     """
     import daft
 
     frame = daft.from_pydict(
         {"image": np.arange(len(rows)), "row": [row.tobytes() for row in rows]}
     )
-    found = votes_plan(frame, len(rows), **limits).to_pydict()
+    found = in_thread(lambda: votes_plan(frame, len(rows), **limits).to_pydict())
     columns = {name: np.array(values, np.int64) for name, values in found.items()}
     order = np.lexsort((columns["right"], columns["left"], columns["mirrored"]))
     left, right, mirrored, weight = (
@@ -275,7 +281,9 @@ def _compare(*columns: Series) -> Any:
     n = len(places[0]) // 2
     nothing = np.zeros(2 * n, np.uint32)
     descriptor = np.frombuffer(descriptors, np.uint8).reshape(-1, 32)
-    keypoints = Keypoints(n, nothing, nothing.astype(np.bool_), descriptor, *places, nothing)
+    named = dict(zip(_PLACES, places, strict=True))
+    unmirrored = nothing.astype(np.bool_)
+    keypoints = Keypoints(n, nothing, unmirrored, descriptor, **named, alike=nothing)
     query = np.arange(n)
     cells = np.stack(list(keypoint_votes._cells(keypoints, query, query + n)), axis=1)
     cells = 2 * cells + np.arange(2)  # those of one grid are none of the other

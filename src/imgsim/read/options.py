@@ -15,6 +15,7 @@ from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError, check_kind, shown_value
 from imgsim.executors.base import Batch, Executor, R, usable_cores
+from imgsim.executors.daft_engine import Engine
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import DiscoverOptions
 from imgsim.read.memory import Paths as Paths
@@ -179,14 +180,26 @@ class RunOptions:
 
             return ThreadsExecutor(jobs, self.max_memory)
         if self.executor in ("daft", "ray"):
-            from imgsim.executors.daft_engine import start
             from imgsim.executors.daft_rows import DaftExecutor
 
-            engine = start(self.executor, self.ray_address, self.jobs)
+            engine = self.start_engine()
             return DaftExecutor(engine, jobs, self.file_timeout, self.max_memory, keep=keep)
         from imgsim.executors.processes import ProcessesExecutor
 
         return ProcessesExecutor(jobs, self.file_timeout, self.max_memory, keep=keep)
+
+
+    def start_engine(self) -> Engine:
+        """Start the engine of the executor, or return the one that runs.
+
+        Raises
+        ------
+        ImgsimError
+            See `open_executor`.
+        """
+        from imgsim.executors.daft_engine import start
+
+        return start(self.executor, self.ray_address, self.jobs)
 
 
 def as_options(options: RunOptions | None) -> RunOptions:
