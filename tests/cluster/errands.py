@@ -81,6 +81,7 @@ def run(engine: str) -> dict[str, object]:
         return [[some[i] for i in sorted(some)] for some in results]
 
     told: dict[str, object] = {"main": os.getpid()}
+    told["token"] = os.environ.get("RAY_AUTH_MODE"), len(os.environ.get("RAY_AUTH_TOKEN", ""))
     told["squares"] = done(*[tuple(range(i, i + 3)) for i in range(0, 150, 3)])
     told["harm"] = done((1, 2, "exit", 3), (4, "kill"), (5, "hang", 6), ("large", 7), (8,))
     told["nothing"] = done()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import secrets
 import signal
 import socket
 import sys
@@ -139,6 +140,9 @@ def _start_daft(cores: int) -> Engine:
 
 
 def _start_ray(address: str, cores: int) -> Engine:
+    if not address:
+        # it listens on all interfaces, and runs what it is sent; read when it is imported
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
     import daft
     import ray
 
