@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from imgsim.comparators.local import LAYOUT, MIRRORED
 from imgsim.executors.daft_engine import leave, start
-from imgsim.propose.join_plan import votes_by_joins, votes_plan
+from imgsim.propose.join_plan import features_frame, votes_by_joins, votes_plan
 from imgsim.propose.keypoint_votes import Votes, votes_of
 from imgsim.propose.keypoints import COMMON_WORD
 
@@ -69,10 +69,17 @@ def joins_find_the_same(seed: int, images: int, most: int, pool: int, turned: in
 def parquet_finds_the_same(folder: str) -> bool:
     """Features that lie in Parquet, and what is used several times written there too."""
     import daft
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     rows = drawn_rows(5, 60, 30, 200, 2)
-    frame = daft.from_pydict({"image": np.arange(60), "row": [row.tobytes() for row in rows]})
-    frame.write_parquet(f"{folder}/features")
+    values = pa.array(rows.view(np.uint8).ravel())
+    lists = pa.FixedSizeListArray.from_arrays(values, LAYOUT.itemsize)
+    digests = [f"{n:02}" for n in range(60)]
+    table = pa.table({"digest": digests, "features": lists})
+    # as `imgsim features` writes them, in several files; one content has two paths
+    pq.write_table(table.slice(30), f"{folder}/a.parquet")
+    pq.write_table(table.slice(0, 31), f"{folder}/b.parquet")
     parts = iter(range(9))
 
     def keep(kept: daft.DataFrame) -> daft.DataFrame:
@@ -80,7 +87,8 @@ def parquet_finds_the_same(folder: str) -> bool:
         kept.write_parquet(name)
         return daft.read_parquet(f"{name}/*.parquet")
 
-    features = daft.read_parquet(f"{folder}/features/*.parquet")
+    features, told_digests = features_frame(f"{folder}/*.parquet")
+    assert told_digests == digests
     found = votes_plan(features, 60, keep=keep).to_pydict()
     names = "left", "right", "mirrored", "weight"
     made = sorted(tuple(map(int, one)) for one in zip(*(found[n] for n in names), strict=True))

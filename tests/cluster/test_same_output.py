@@ -37,7 +37,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         photo = Image.fromarray(landscape(seed, 320, 240))
         photo.save(folder / "pictures" / f"{name}.jpg")
         photo.resize((240, 180)).save(folder / "pictures" / f"like-{name}.jpg")
-    shutil.copy(Path(__file__).with_name("sitecustomize_of_workers.py"), folder / "sitecustomize.py")
+    shutil.copy(
+        Path(__file__).with_name("sitecustomize_of_workers.py"), folder / "sitecustomize.py"
+    )
     return folder
 
 

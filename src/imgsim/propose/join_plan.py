@@ -113,6 +113,32 @@ def votes_plan(
     return found.groupby("left", "right", "mirrored").agg(col("weight").max())
 
 
+def features_frame(parquet: str) -> tuple[Any, list[str]]:
+    """Return rows for `votes_plan` of what ``imgsim features -m local -o FILE.parquet`` wrote.
+
+    Parameters
+    ----------
+    parquet : str
+        A file, or a pattern of files, as Daft reads them.
+
+    Returns
+    -------
+    rows : daft.DataFrame
+        Of contents, each once.
+    digests : list of str
+        In ascending order: what the numbers of images stand for.
+    """
+    import daft
+    from daft import col
+
+    table = daft.read_parquet(parquet)
+    digests = sorted(set(table.select("digest").to_pydict()["digest"]))
+    numbers = daft.from_pydict({"digest": digests, "image": np.arange(len(digests))})
+    once = table.groupby("digest").agg(col("features").any_value())
+    row = _batch(_bytes, "binary")(col("features")).alias("row")
+    return once.join(numbers, on="digest").select(col("image"), row), digests
+
+
 def votes_by_joins(rows: NDArray[Any], **limits: Any) -> Votes:
     """Find pairs of images with consistent votes by the plan; an engine is started before.
 
@@ -236,6 +262,13 @@ def _points(images: Series, rows: Series) -> Any:
     order = np.argsort(both["row"], kind="stable")
     fields = {name: both[name][order] for name in ("id", "descriptor", *_PLACES)}
     return _lists(np.bincount(both["row"], minlength=len(number)), fields)
+
+
+def _bytes(features: Series) -> list[bytes]:
+    """Rows as bytes, of lists of their values."""
+    lists = features.to_arrow()
+    values = np.asarray(lists.flatten().to_numpy(zero_copy_only=False), np.uint8)
+    return [row.tobytes() for row in values.reshape(len(lists), -1)]
 
 
 def _words(ids: Series, descriptors: Series) -> Any:

@@ -188,7 +188,6 @@ class RunOptions:
 
         return ProcessesExecutor(jobs, self.file_timeout, self.max_memory, keep=keep)
 
-
     def start_engine(self) -> Engine:
         """Start the engine of the executor, or return the one that runs.
 
