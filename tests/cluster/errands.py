@@ -1,4 +1,4 @@
-"""Runs batches by an engine, and prints what came of them: ``python -m tests.cluster.errands ray``."""
+"""Runs batches by an engine, and prints what came of them: ``... -m tests.cluster.errands ray``."""
 
 from __future__ import annotations
 

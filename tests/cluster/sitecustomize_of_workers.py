@@ -1,7 +1,7 @@
 """Lets some files end the worker that reads or compares them: ``sitecustomize`` of a run.
 
-A file whose name begins with ``ends-reader`` ends the process that decodes it, one whose name begins
-with ``ends-judge`` the process that compares it.
+A file whose name begins with ``ends-reader`` ends the process that decodes it, and one whose name
+begins with ``ends-judge`` the process that compares it.
 """
 
 import os

@@ -18,8 +18,8 @@ def refusal(folder: Path, address: str) -> list[str]:
     done = python(
         "-c",
         "import sys; import imgsim.executors.daft_engine as engine; engine.CONNECT_SECONDS = 4.0;"
-        f"sys.argv = ['imgsim', 'find-dupes', {str(folder)!r}, '--executor', 'ray', '--ray-address',"
-        f" {address!r}]; from imgsim.__main__ import run; run()",
+        f"sys.argv = ['imgsim', 'find-dupes', {str(folder)!r}, '--executor', 'ray',"
+        f" '--ray-address', {address!r}]; from imgsim.__main__ import run; run()",
     )
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
