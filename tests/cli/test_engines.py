@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,30 @@ def test_no_settings_file_names_a_cluster(named, tmp_path: Path, monkeypatch, ca
     words = ["--config", "imgsim.toml"] if named else []
     assert main([*words, "find-dupes", "."]) == 2
     assert "sets ray-address, which only the command line may" in capsys.readouterr().err
+
+
+def test_what_an_engine_writes_gets_to_standard_error() -> None:
+    """Ray tells of workers that died on standard output, from a thread."""
+    program = """
+import os, sys, threading
+from imgsim.cli.terminal import Terminal
+terminal = Terminal()
+terminal.keep_output()
+print("own")
+engine = threading.Thread(target=print, args=["thread"])
+engine.start()
+engine.join()
+os.write(1, b"library ")
+sys.stdout.reconfigure(encoding="utf-8", newline="")
+print("more")
+terminal.restore()
+print("after")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["own", "more", "after"]
+    assert sorted(done.stderr.split()) == ["library", "thread"]
 
 
 def test_python_names_the_same(installed) -> None:

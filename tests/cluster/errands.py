@@ -103,8 +103,22 @@ def run(engine: str) -> dict[str, object]:
         start("daft" if engine == "ray" else "ray")
     except ImgsimError as error:
         told["another"] = error.message
+    if engine == "ray":
+        told["engine killed"] = _killed_in_the_middle(executor)
     executor.close()
     return told
+
+
+def _killed_in_the_middle(executor: DaftExecutor) -> bool:
+    """Kill the process of the engine that runs the batches; whether all have their results."""
+    numbers = [Errands((i,)) for i in range(100)]
+    results: dict[int, object] = {}
+    ((_, ((_, process),)),) = executor.run([Errands(("where",))])
+    for number, done in executor.run(numbers):
+        if not results:
+            os.kill(process, signal.SIGKILL)
+        results[number] = done
+    return results == {i: [i * i] for i in range(100)}
 
 
 if __name__ == "__main__":

@@ -37,4 +37,5 @@ def test_an_engine_keeps_the_contract_of_executors(engine: str) -> None:
     assert told["after"] == [[81]]
     assert {"decoding", "waiting"} <= set(told["stages"])
     assert told["closed"] == [[100]]
+    assert told.get("engine killed", True) is True
     assert told["another"].startswith(f"this process runs executor {engine}")

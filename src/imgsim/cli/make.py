@@ -164,6 +164,7 @@ def make_run_options(
         from imgsim.executors.daft_engine import check_usable
 
         check_usable(executor, ray_address)
+        terminal.keep_output()
     if file is None and not is_off(cache):
         terminal.note("going on without a cache: there is no home folder; --cache FILE names one")
     return RunOptions(
