@@ -9,7 +9,7 @@ engine are processes of their own. Processor seconds are of the process and its 
 to the first and the last of 80 rows of 50 ms, two at a time, and how the process ended.
 `executors`: batches that do nothing, by the executors of imgsim. `joins`: real rows, and more that
 are drawn like them (see `drawn_rows.py`), by `votes_of` and by `votes_by_joins`, and the rows and
-bytes of what is shuffled. `stages`: find-dupes on real photos.
+bytes of what is shuffled. `stages`: find-dupes on real photos, and on photos with 14 copies each.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+PARTS = "engines", "executors", "joins", "stages"
 FOLDERS = "grocery", "clothing", "receipts", "kodak", "scenes"
 _QUIET = {
     "DAFT_ANALYTICS_ENABLED": "0", "DAFT_PROGRESS_BAR": "0", "RAY_USAGE_STATS_ENABLED": "0",
@@ -221,22 +222,28 @@ def largest_share(rows: np.ndarray) -> float:
     return float(f"{most / len(descriptors):.2g}")
 
 
-def stages(data: Path, count: int) -> dict[str, Any]:
-    """Processor seconds of find-dupes on photos, by stage."""
-    photos = sorted((data / "photos").rglob("*.jpg"))[:count]
-    done = subprocess.run(
-        [sys.executable, "-m", "imgsim", "find-dupes", "--files-from", "-", "--cache", "off",
-         "-j", "2", "--profile-stages", "-f", "json"],
-        input="\n".join(map(str, photos)), capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    document = json.loads(done.stdout)
-    by_stage = document["seconds_by_stage"]
-    return {
-        "photos": len(photos),
-        "mean_bytes": round(sum(p.stat().st_size for p in photos) / len(photos)),
-        "pairs_verified": document.get("pairs_compared"),
-        "processor_seconds": {name: round(one["processor"], 2) for name, one in by_stage.items()},
-    }
+def stages(data: Path, work: Path) -> dict[str, Any]:
+    """Processor seconds of find-dupes by stage: on photos, and where each has many copies."""
+    from proposals import planted_rows
+
+    photos = sorted((data / "photos").rglob("*.jpg"))
+    planted_rows(photos[-20:], work / "copies")
+    told = {}
+    for name, paths in {
+        "photos": photos[:200], "copies": sorted((work / "copies").glob("*.jpg"))
+    }.items():  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "imgsim", "find-dupes", "--files-from", "-", "--cache", "off",
+             "-j", "2", "--profile-stages", "-f", "json"],
+            input="\n".join(map(str, paths)), capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        by_stage = json.loads(done.stdout)["seconds_by_stage"]
+        told[name] = {
+            "pictures": len(paths),
+            "mean_bytes": round(sum(p.stat().st_size for p in paths) / len(paths)),
+            "processor_seconds": {n: round(one["processor"], 3) for n, one in by_stage.items()},
+        }
+    return told
 
 
 def _apart(*arguments: str) -> Any:
@@ -253,6 +260,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--rows", type=int, nargs="+", default=[2000, 6000])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--dry", action="store_true", help="write no result")
     given = parser.parse_args()
     import record
@@ -260,16 +268,23 @@ def main() -> None:
 
     given.work.mkdir(parents=True, exist_ok=True)
     document = record.machine("python benchmarks/cluster.py DATA WORK", "daft", "ray", "numpy")
-    document["engines"] = engines(3, 20)
-    document["executors"] = {n: _apart("executors", n) for n in ("processes", "daft", "ray")}
-    real = real_rows([given.data / name for name in FOLDERS])
-    drawn, _ = like_real(real)
-    document["joins"] = []
-    for rows in (real, *(drawn.draw(0, n) for n in given.rows)):
-        np.save(given.work / "rows.npy", rows)
-        document["joins"].append(_apart("joins", str(given.work / "rows.npy")))
-    document["stages"] = stages(given.data, 200)
-    print(document["stages"])
+    before = record.RESULTS / "cluster.json"
+    if before.exists() and set(given.parts) < set(PARTS):
+        document = json.loads(before.read_text()) | document
+    if "engines" in given.parts:
+        document["engines"] = engines(3, 20)
+    if "executors" in given.parts:
+        document["executors"] = {n: _apart("executors", n) for n in ("processes", "daft", "ray")}
+    if "joins" in given.parts:
+        real = real_rows([given.data / name for name in FOLDERS])
+        drawn, _ = like_real(real)
+        document["joins"] = []
+        for rows in (real, *(drawn.draw(0, n) for n in given.rows)):
+            np.save(given.work / "rows.npy", rows)
+            document["joins"].append(_apart("joins", str(given.work / "rows.npy")))
+    if "stages" in given.parts:
+        document["stages"] = stages(given.data, given.work)
+        print(document["stages"])
     if not given.dry:
         record.write("cluster", document)
 

@@ -4,8 +4,10 @@
 
 The constants are those of results/cluster.json, proposals.json and find-dupes-*.json, of two cores;
 prices are the reader's. The result goes to results/plan-cluster.json. What is not measured is an
-option with its default: how many bytes a picture has, how many pairs of it are verified, how fast a
-machine's network is.
+option with its default: how many bytes a picture has, how many pairs of it are verified, how many
+pictures have copies, how fast a machine's network is.
+
+How the time of the joins is divided among their stages is a guess.
 
 The clock is simulated, a task at a time: tasks go to the first free core. Times of files are drawn
 from a lognormal distribution (`--spread`), some machines are slower (`--slow-share`, `--slow-by`),
@@ -26,11 +28,16 @@ from typing import Any
 import numpy as np
 import record
 
+from imgsim.propose.keypoints import COMMON_WORD
+
 RESULTS = Path(__file__).parent / "results"
 _BATCH_FILES = 32
 _BATCH_PAIRS = 24
+_JOINS = "words", "pairs of keypoints", "votes"
 _WORD_BYTES, _PAIR_BYTES, _VOTE_BYTES = 16, 40, 48
 """Of a row of words, of pairs of keypoints and of votes, as Arrow has them, uncompressed."""
+
+_VERIFYING = "aligning", "verifying", "details", "measuring", "checking"
 
 _MOST_SIMULATED = 200_000
 """Tasks; of a stage with more, the clock of so many is told, and the rest is added evenly."""
@@ -62,14 +69,17 @@ class Stage:
 def stages(images: float, given: argparse.Namespace, measured: Mapping[str, Any]) -> list[Stage]:
     """The stages by constants; a figure a row is that of the largest measured folder."""
     joins = measured["joins"][-1]
-    run = measured["stages"]["processor_seconds"]
-    photos, pairs = measured["stages"]["photos"], measured["stages"]["pairs_verified"]
-    one = {n: run.get(n, 0.0) for n in ("reading", "decoding", "features", "aligning", "verifying",
-                                        "details")}  # fmt: skip
-    # each picture is decoded again for pairs, on another machine than before
-    extract = (one["reading"] + one["decoding"] + one["features"]) / photos
-    verify = (one["aligning"] + one["verifying"] + one["details"]) / pairs
-    again = 2 * one["decoding"] / photos
+    photos = measured["stages"]["photos"]
+    run = photos["processor_seconds"]
+    by_byte = (run["reading"] + run["decoding"]) / photos["pictures"] / photos["mean_bytes"]
+    extract = by_byte * given.bytes + run["features"] / photos["pictures"]
+    # pictures are decoded again for pairs, on another machine than before
+    verify = {
+        name: sum(told["processor_seconds"].get(n, 0.0) for n in _VERIFYING) / told["pictures"]
+        for name, told in measured["stages"].items()
+    }
+    compare = given.copied * verify["copies"] + (1 - given.copied) * verify["photos"]
+    again = given.pairs * by_byte * given.bytes
     a_row, stored = joins["a_row"], joins["parquet_bytes_a_row"]
     words = 15 * a_row["keypoints"]
     plan_seconds = joins["processor_ms_a_row"]["votes_by_joins"] / 1e3
@@ -96,7 +106,7 @@ def stages(images: float, given: argparse.Namespace, measured: Mapping[str, Any]
         ),
         Stage(
             "verify", wanted, wanted * (2 * given.bytes + 2 * stored["features"]), 24 * wanted,
-            200 * wanted, (verify + again) * wanted, int(wanted / _BATCH_PAIRS),
+            200 * wanted, (compare + again) * images, int(wanted / _BATCH_PAIRS),
         ),
     ]  # fmt: skip
 
@@ -161,6 +171,7 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=16)
     parser.add_argument("--bytes", type=float, default=1e6, help="of a picture")
     parser.add_argument("--pairs", type=float, default=3.0, help="verified, of a picture")
+    parser.add_argument("--copied", type=float, default=0.1, help="share that has many copies")
     parser.add_argument("--partitions", type=int, default=20_000)
     parser.add_argument("--spread", type=float, default=1.0, help="sigma of the log of file times")
     parser.add_argument("--slow-share", type=float, default=0.03, help="of the machines")
@@ -192,6 +203,10 @@ def main() -> None:
             }
         )
         print(json.dumps(told[-1]))
+    joins = measured["joins"][-1]
+    most = 15 * (COMMON_WORD - 1) / 2 * joins["a_row"]["keypoints"]
+    grows = most / joins["a_row"]["near_pairs"]
+    of_joins = sum(one["core_hours"] for one in told if one["name"] in _JOINS)
     skew = measured["joins"][0]["largest_share_of_a_word"]
     keypoints = measured["joins"][0]["a_row"]["keypoints"] * given.images
     document = {
@@ -202,6 +217,11 @@ def main() -> None:
         "hours": round(sum(max(one["hours"], one["network_hours"]) for one in told), 1),
         "shuffled_bytes": float(f"{sum(one['shuffled'] for one in told):.3g}"),
         "keypoints_with_the_most_common_word": float(f"{skew * keypoints:.2g}"),
+        "near_pairs_a_row": {"measured": joins["a_row"]["near_pairs"], "at_most": round(most)},
+        "core_hours_of_joins": {
+            "by_what_was_measured": round(of_joins),
+            "at_most": float(f"{of_joins * grows:.2g}"),
+        },
         "memory_of_the_machine_that_groups_gib": round(given.images * bytes_of_a_file() / 2**30),
         "core_hours_of_hashes_compared_all_with_all": float(f"{hash_core_hours(given.images):.2g}"),
     }

@@ -177,7 +177,7 @@ def _near_pairs(points: Any) -> Any:
     from daft import DataType, col
 
     words = _exploded(points, "words", _words, [col("id"), col("descriptor")], _word_fields())
-    # a word is counted first, so that none that millions share comes together in one place
+    # a word is counted first, so that none that millions share becomes one list
     counts = words.groupby("word").agg(col("id").count().alias("sharing"))
     some = counts.where((col("sharing") > 1) & (col("sharing") <= COMMON_WORD)).select("word")
     shared = words.join(some, on="word").groupby("word")
