@@ -158,6 +158,10 @@ def _start_ray(address: str, cores: int) -> Engine:
     ended = threading.Event()
 
     def connect() -> None:
+        if hasattr(signal, "pthread_sigmask"):
+            # Ray's processes inherit it: a signal to all of this group must end this one first,
+            # which Ray would abort, and they end with it
+            signal.pthread_sigmask(signal.SIG_BLOCK, _signals())
         try:
             ray.init(**arguments, log_to_driver=False, logging_level="ERROR")
         except BaseException as error:
@@ -194,11 +198,16 @@ def _no_cluster(address: str, reason: str) -> UsageError:
     )
 
 
+def _signals() -> list[signal.Signals]:
+    """Those by which the program is asked to end."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
 @contextmanager
 def _own_signals() -> Iterator[None]:
     """Keep the handlers of signals that Ray puts its own in the place of."""
-    numbers = [getattr(signal, n, None) for n in ("SIGINT", "SIGTERM", "SIGHUP")]
-    before = {number: signal.getsignal(number) for number in numbers if number is not None}
+    before = {number: signal.getsignal(number) for number in _signals()}
     try:
         yield
     finally:

@@ -166,7 +166,8 @@ class DaftExecutor(Executor):
             if not ended:
                 stopped.set()
                 self.close()
-            thread.join(_END_SECONDS)
+            if ended or self.place.name:  # what Ray runs elsewhere is not waited for
+                thread.join(_END_SECONDS)
 
     def _frame(self, rows: dict[int, tuple[int, bytes]], place: Place) -> Any:
         """The rows as a frame of their numbers and results."""
