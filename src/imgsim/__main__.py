@@ -17,6 +17,11 @@ def run() -> None:
             ignore_more_interrupts()
     except KeyboardInterrupt:  # while it was loaded
         code = _INTERRUPTED
+    if "imgsim.executors.daft_engine" in sys.modules:
+        from imgsim.executors.daft_engine import leave, started
+
+        if started():
+            leave(code)
     sys.exit(code)
 
 

@@ -16,6 +16,7 @@ _PREFIX = "imgsim-"
 _LOCK = ".imgsim-lock"
 _TRIES = 5
 _EMPTY_SECONDS = 3600.0
+_OPEN: weakref.WeakSet[TemporaryFolder] = weakref.WeakSet()
 
 
 class TemporaryFolder:
@@ -46,6 +47,7 @@ class TemporaryFolder:
                 break
             # the clean-up of another run was faster, or locks do not work here
         self.close = weakref.finalize(self, _remove, self.path, lock)
+        _OPEN.add(self)
 
     def __enter__(self) -> str:
         return self.path
@@ -64,6 +66,12 @@ def _remove(path: str, lock: FileLock) -> None:
         lock.close()  # an open file cannot be deleted there
     shutil.rmtree(path, ignore_errors=True)
     lock.close()
+
+
+def close_all() -> None:
+    """Remove the folders of this process, which Python does where it ends by itself."""
+    for folder in list(_OPEN):
+        folder.close()
 
 
 def remove_leftovers() -> None:

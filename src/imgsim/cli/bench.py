@@ -244,7 +244,7 @@ def _run_bench(ctx: click.Context, dataset: str, given: dict[str, Any]) -> int:
 
 
 def _run_settings(given: dict[str, Any]) -> dict[str, Any]:
-    names = ("decode", "jobs", "executor", "file_timeout", "max_memory", "cache")
+    names = ("decode", "jobs", "executor", "ray_address", "file_timeout", "max_memory", "cache")
     asked = {name: given[name] for name in names}
     return asked | {
         "files_from": None,

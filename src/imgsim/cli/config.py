@@ -45,6 +45,7 @@ def defaults(named: str | None, command: str) -> dict[str, dict[str, Any]]:
     if path is None or command not in COMMANDS:
         return {}
     table = _read_table(path, optional=named is None)
+    _check_address(path, table)
     if named is None:
         _check_found(path, table)
     shared = {key: value for key, value in table.items() if not isinstance(value, dict)}
@@ -104,6 +105,15 @@ def _fitting_value(path: Path, command: str, key: str, value: Any, option: click
     if isinstance(value, list):
         raise UsageError(f"{path}: {key} takes one value here", f"set it in [{command}]")
     return items[0]
+
+
+def _check_address(path: Path, table: dict[str, Any]) -> None:
+    """Refuse the address of a cluster, which runs what it is sent and sends what is run here."""
+    tables = [table, *(one for one in table.values() if isinstance(one, dict))]
+    if any(_parameter_name(key) == "ray_address" for one in tables for key in one):
+        raise UsageError(
+            f"{path} sets ray-address, which only the command line may", "--ray-address HOST:PORT"
+        )
 
 
 def _check_found(path: Path, table: dict[str, Any]) -> None:

@@ -145,6 +145,7 @@ def make_run_options(
     file_timeout: float,
     max_memory: int,
     cache: str | None,
+    ray_address: str = "",
     files_from: str | None = None,
     null: bool = False,
     reference: Sequence[str] = (),
@@ -159,6 +160,11 @@ def make_run_options(
     _check_address_space(terminal, (jobs or usable_cores()) if executor == "threads" else 0)
     if executor == "threads":
         terminal.silence_libraries()
+    if executor in ("daft", "ray") or ray_address:
+        from imgsim.executors.daft_engine import check_usable
+
+        check_usable(executor, ray_address)
+        terminal.keep_output()
     if file is None and not is_off(cache):
         terminal.note("going on without a cache: there is no home folder; --cache FILE names one")
     return RunOptions(
@@ -181,6 +187,7 @@ def make_run_options(
         max_memory=max_memory,
         cache=file,
         progress=terminal,
+        ray_address=ray_address,
     )
 
 

@@ -226,15 +226,23 @@ worker_options = all_of(
             type=click.IntRange(min=1),
             envvar="IMGSIM_JOBS",
             show_envvar=True,
-            help="Workers.  [default: one a core]",
+            help="Workers, of each machine.  [default: one a core]",
         ),
         click.option(
             "--executor",
-            type=click.Choice(["processes", "threads"]),
+            type=click.Choice(["processes", "threads", "daft", "ray"]),
             default="processes",
             show_default=True,
-            help="Where files are decoded. A file that crashes its decoder takes only a worker"
-            " process along, but threads start faster.",
+            help="Where files are decoded and compared. A file that crashes its decoder takes only"
+            " a worker process along, but threads start faster. The engine Daft, on this machine"
+            " or on a Ray cluster, needs imgsim[cluster].",
+        ),
+        click.option(
+            "--ray-address",
+            default="",
+            metavar="HOST:PORT",
+            help="The Ray cluster of --executor ray; settings and the environment name none."
+            "  [default: Ray is started here]",
         ),
         click.option(
             "--file-timeout",

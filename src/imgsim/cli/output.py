@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
 from imgsim.errors import UsageError, limit_hint
 
@@ -118,10 +120,21 @@ def _to_file(parts: Iterable[str], path: Path) -> None:
     try:
         with part_path.open("w", encoding="utf-8", newline="") as stream:
             stream.writelines(parts)
+            _sync(stream)
         part_path.replace(path)
     except BaseException:
         part_path.unlink(missing_ok=True)
         raise
+
+
+def _sync(stream: IO[Any]) -> None:
+    """Let a file be on the disk before it takes the place of another one."""
+    stream.flush()
+    try:
+        os.fsync(stream.fileno())
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):  # it has no such call
+            raise
 
 
 def _part_of(path: Path) -> Path:
@@ -156,7 +169,9 @@ def write_bytes(data: bytes, path: Path, *, replace: bool = True) -> None:
         path = path.resolve()
         part_path = _part_of(path)
         try:
-            part_path.write_bytes(data)
+            with part_path.open("wb") as stream:
+                stream.write(data)
+                _sync(stream)
             part_path.replace(path)
         finally:
             part_path.unlink(missing_ok=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import threading
 from contextlib import suppress
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 import click
 
@@ -48,6 +49,20 @@ def input_bytes(name: str) -> bytes:
         return stream.read()
 
 
+class _OutputOfMainThread:
+    """A stream; what other threads write gets to standard error."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        own = threading.current_thread() is threading.main_thread() or sys.stderr is None
+        return (self._stream if own else sys.stderr).write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Terminal:
     """A `Progress` on standard error, as talkative as the user wants it.
 
@@ -66,6 +81,7 @@ class Terminal:
         self.cached = False
         self._bar: Any = None
         self._replaced: Any = None
+        self._replaced_output: Any = None
 
     def silence_libraries(self) -> None:
         """Drop what C libraries write to standard error, until `restore` is called.
@@ -86,8 +102,36 @@ class Terminal:
         os.close(null)
         self._replaced, sys.stderr = sys.stderr, own
 
+    def keep_output(self) -> None:
+        """Let only this program write to standard output, until `restore` is called.
+
+        What C libraries and other threads write there gets to standard error: Ray tells there of
+        its workers.
+        """
+        if self._replaced_output is not None or sys.stdout is None:
+            return
+        self._replaced_output = own = sys.stdout
+        with suppress(OSError, ValueError, AttributeError):  # it is closed, or no file
+            if own.fileno() == 1:
+                own.flush()
+                own = os.fdopen(os.dup(1), "w", encoding=own.encoding, errors=own.errors)
+                os.dup2(2, 1)
+        sys.stdout = cast(TextIO, _OutputOfMainThread(own))
+
+    def _restore_output(self) -> None:
+        if self._replaced_output is None:
+            return
+        own, sys.stdout, self._replaced_output = sys.stdout, self._replaced_output, None
+        with suppress(OSError, ValueError):  # closed, or told before
+            own.flush()
+        with suppress(OSError, ValueError, AttributeError):
+            if own.fileno() != sys.stdout.fileno():
+                os.dup2(own.fileno(), 1)
+                own.close()
+
     def restore(self) -> None:
         """Let everything through again."""
+        self._restore_output()
         if self._replaced is None:
             return
         own, sys.stderr, self._replaced = sys.stderr, self._replaced, None

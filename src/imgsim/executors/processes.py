@@ -58,8 +58,15 @@ _LATER_SECONDS = 0.5
 for so long."""
 
 
-class _Died(Exception):
-    """A worker ended or was ended in the middle of a batch."""
+class Died(Exception):
+    """A worker ended or was ended in the middle of a batch.
+
+    Parameters
+    ----------
+    reason : str
+    done : int
+        Items of the batch that were done before.
+    """
 
     def __init__(self, reason: str, done: int) -> None:
         super().__init__(reason)
@@ -67,7 +74,7 @@ class _Died(Exception):
         self.done = done
 
 
-class _Worker:
+class Worker:
     """One worker process; used by one thread at a time, watched by another."""
 
     def __init__(self, timeout: float, spawner: ThreadPoolExecutor, memory_bytes: int = 0) -> None:
@@ -135,7 +142,7 @@ class _Worker:
                 ) from None
             # it began the item in hand, too
             done = max(0, self.progress.read().begun - begun - 1)
-            raise _Died(self._cause(code), done) from None
+            raise Died(self._cause(code), done) from None
         finally:
             self.running = False
 
@@ -178,7 +185,7 @@ class _Worker:
                 stream.close()
 
 
-def _end(workers: list[_Worker]) -> None:
+def _end(workers: list[Worker]) -> None:
     while workers:
         workers.pop().close()
 
@@ -215,8 +222,8 @@ class ProcessesExecutor(Executor):
         self.max_memory = max_memory
         self.keep = keep
         self.timeout = timeout
-        self.workers: set[_Worker] = set()
-        self.idle: list[_Worker] = []
+        self.workers: set[Worker] = set()
+        self.idle: list[Worker] = []
         # to Linux the parent of a process is a thread, so it has to live as long as the workers
         self.spawner = ThreadPoolExecutor(1)
         weakref.finalize(self, _end, self.idle)
@@ -239,7 +246,7 @@ class ProcessesExecutor(Executor):
         at_once = max(len(self.idle), 1, sum(map(len, batches)) // _FEW_ITEMS)
 
         def serve(place: int) -> None:
-            own: list[_Worker] = []
+            own: list[Worker] = []
             if place >= at_once and self._done_soon(finished):
                 return
             try:
@@ -304,7 +311,7 @@ class ProcessesExecutor(Executor):
     def _run_batch(
         self,
         batch: Batch[R],
-        own: list[_Worker],
+        own: list[Worker],
         times: StageTimes | None,
         lost: Lost | None,
     ) -> list[R | MoreMemory]:
@@ -323,7 +330,7 @@ class ProcessesExecutor(Executor):
             own.append(self._open())
         try:
             return list(own[0].run(batch, times))
-        except _Died as died:
+        except Died as died:
             self._close(own.pop())
             if self.stopped.is_set():
                 raise
@@ -340,12 +347,12 @@ class ProcessesExecutor(Executor):
         one = self._open(max(_MEMORY_ALONE, self.max_memory + _PROGRAM_BYTES))
         try:
             return one.run(batch, times)[0]
-        except _Died as died:
+        except Died as died:
             return batch.failure(died.reason)
         finally:
             self._close(one)
 
-    def _release(self, one: _Worker) -> None:
+    def _release(self, one: Worker) -> None:
         """Keep an idle worker for the next run, or end it."""
         with self.lock:
             self.workers.discard(one)
@@ -358,15 +365,15 @@ class ProcessesExecutor(Executor):
         with self.lock:
             _end(self.idle)
 
-    def _open(self, memory_bytes: int = 0) -> _Worker:
+    def _open(self, memory_bytes: int = 0) -> Worker:
         with self.lock:
             idle = self.idle.pop() if self.idle and not memory_bytes else None
-        one = idle or _Worker(self.timeout, self.spawner, memory_bytes)
+        one = idle or Worker(self.timeout, self.spawner, memory_bytes)
         with self.lock:
             self.workers.add(one)
         return one
 
-    def _close(self, one: _Worker) -> None:
+    def _close(self, one: Worker) -> None:
         with self.lock:
             self.workers.discard(one)
         one.close()

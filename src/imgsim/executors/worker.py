@@ -95,13 +95,18 @@ def main(memory_bytes: int, progress_name: str) -> None:
         except Exception as error:
             if is_out_of_memory(error):
                 os._exit(3)  # counts as a crash at the file in hand
-            send(results, ERROR, pickle.dumps(_as_shown(error)))
+            send(results, ERROR, pickle.dumps(as_shown(error)))
         else:
             send(results, RESULT, pickle.dumps((done, sums), pickle.HIGHEST_PROTOCOL))
 
 
-def _as_shown(error: Exception) -> ImgsimError:
-    """What the parent process is to raise: trouble with the run as it is, a bug with its place."""
+def as_shown(error: Exception) -> ImgsimError:
+    """Return what the parent process is to raise: trouble with the run, or a bug with its place.
+
+    Parameters
+    ----------
+    error : Exception
+    """
     if isinstance(error, ImgsimError):
         return error
     import traceback

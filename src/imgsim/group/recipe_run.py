@@ -131,7 +131,7 @@ class RecipeRun:
         self._may_match = MayMatch(self._pictures, rules)
         rows = collection.features(recipe.extractor, self._pictures).rows
         self._proposed = self._with_copies(
-            proposed(self._pictures) if proposed else self._propose(rows, options.jobs)
+            proposed(self._pictures) if proposed else self._propose(rows, options)
         )
         allowed = self._may_match(self._proposed.left, self._proposed.right)
         self._look_alikes = self._proposed.only(allowed)
@@ -153,16 +153,23 @@ class RecipeRun:
     def __exit__(self, *error: object) -> None:
         self._verdicts.close()
 
-    def _propose(self, rows: NDArray[np.generic], jobs: int) -> Proposals:
+    def _propose(self, rows: NDArray[np.generic], options: RunOptions) -> Proposals:
         """Pairs worth verifying."""
         flat = np.array([p.facts.flat for p in self._pictures], np.bool_)
         references = np.array([p.file.reference for p in self._pictures], np.bool_)
+        votes = None
+        if options.executor == "ray" and not references.any():
+            from imgsim.propose.join_plan import votes_by_joins
+
+            options.start_engine()
+            votes = votes_by_joins(records(rows)[~flat])  # the same, by all machines
         return propose(
             records(rows),
             hashes=self.recipe.hashes,
-            jobs=jobs,
+            jobs=options.jobs,
             flat=flat,
             closed=references if references.any() else None,  # no two of them may match
+            votes=votes,
         )
 
     def _most_alike(self, colours: NDArray[np.uint8]) -> Proposals:

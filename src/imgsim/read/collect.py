@@ -313,7 +313,7 @@ class _Collecting:
             ExtractBatch(part, self.extractors, self.decoder, threads, spool)
             for part, spool in zip(parts, self._spool_files(parts), strict=True)
         ]
-        if self.options.executor == "processes":
+        if self.options.executor != "threads":
             for extractor in self.extractors:
                 _check_importable(extractor)
         keep = self.keep_workers

@@ -15,6 +15,7 @@ from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError, check_kind, shown_value
 from imgsim.executors.base import Batch, Executor, R, usable_cores
+from imgsim.executors.daft_engine import Engine
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import DiscoverOptions
 from imgsim.read.memory import Paths as Paths
@@ -35,7 +36,11 @@ class RunOptions:
         Larger images are skipped, smaller ones left out.
     jobs : int
         Worker processes, and threads of the search.
-    executor : {"processes", "threads"}
+    executor : {"processes", "threads", "daft", "ray"}
+        The last two need the extra ``cluster``: Daft on this machine, or on the machines of a Ray
+        cluster. Workers and memory are those of each machine then.
+    ray_address : str
+        Of a Ray cluster, ``HOST:PORT`` or ``ray://HOST:PORT``. By default Ray is started here.
     file_timeout : float
         Processor seconds that decoding one file may take, and seconds for which nothing of it is
         read (worker processes only).
@@ -51,11 +56,12 @@ class RunOptions:
     max_pixels: int = DEFAULT_MAX_PIXELS
     min_pixels: int = 0
     jobs: int = field(default_factory=usable_cores)
-    executor: Literal["processes", "threads"] = "processes"
+    executor: Literal["processes", "threads", "daft", "ray"] = "processes"
     file_timeout: float = 60.0
     max_memory: int = DEFAULT_MAX_MEMORY
     cache: Path | None = None
     progress: Progress = field(default_factory=Silent)
+    ray_address: str = ""
     _said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -162,14 +168,37 @@ class RunOptions:
             self.progress.note(text)
 
     def open_executor(self, jobs: int, *, keep: bool = False) -> Executor:
-        """The place where so many batches run at a time, several times if it is to be kept."""
+        """The place where so many batches run at a time, several times if it is to be kept.
+
+        Raises
+        ------
+        ImgsimError
+            It needs a package that is not installed, or a cluster that does not answer.
+        """
         if self.executor == "threads":
             from imgsim.executors.threads import ThreadsExecutor
 
             return ThreadsExecutor(jobs, self.max_memory)
+        if self.executor in ("daft", "ray"):
+            from imgsim.executors.daft_rows import DaftExecutor
+
+            engine = self.start_engine()
+            return DaftExecutor(engine, jobs, self.file_timeout, self.max_memory, keep=keep)
         from imgsim.executors.processes import ProcessesExecutor
 
         return ProcessesExecutor(jobs, self.file_timeout, self.max_memory, keep=keep)
+
+    def start_engine(self) -> Engine:
+        """Start the engine of the executor, or return the one that runs.
+
+        Raises
+        ------
+        ImgsimError
+            See `open_executor`.
+        """
+        from imgsim.executors.daft_engine import start
+
+        return start(self.executor, self.ray_address, self.jobs)
 
 
 def as_options(options: RunOptions | None) -> RunOptions:
