@@ -283,7 +283,7 @@ def _by_compression(
     residual = comparison.residual
     record("compressed_min_noise", residual.noise)
     if not (
-        verdict.residual <= LIMITS.undecided_distance
+        verdict.residual <= LIMITS.max_loose_distance
         and verdict.whole
         and not residual.text_page
         and residual.noise >= LIMITS.compressed_min_noise
