@@ -11,8 +11,10 @@ from PIL import Image, ImageDraw
 
 from imgsim.pictures.lettering import font
 from imgsim.verify.compression import compressed, distance_by_compression
+from imgsim.verify.judge import judge
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import inverse
+from imgsim.verify.needed import ALL, DUPLICATES
 from tests.verify.pictures import UPRIGHT, grained, multiscale, picture, verify
 
 MIRRORED = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
@@ -81,7 +83,9 @@ def test_of_another_shot_nothing_is_said() -> None:
 def test_another_digit_is_told_through_strong_compression() -> None:
     one, other = (stamped(picture(5), time) for time in ("12:41:03", "12:46:03"))
     assert distance(one, coarse(other)) == LIMITS.edited_difference
-    assert verify(one, coarse(other)).residual > 1
+    pair = multiscale(one), multiscale(coarse(other))
+    for needed in (ALL, DUPLICATES):
+        assert judge(*pair, [UPRIGHT], needed).residual > 1
     assert verify(one, coarse(one)).residual <= 1
 
 

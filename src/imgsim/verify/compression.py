@@ -92,7 +92,8 @@ def distance_by_compression(
         unexplained = [_unexplained(grey, brought, steps.table) for brought in ways]
         share, most = min(unexplained, default=(np.inf, np.inf))
         if most > LIMITS.compressed_other_levels and share <= LIMITS.compressed_other_share:
-            return LIMITS.edited_difference
+            # of two copies, both strongly compressed, neither is what the other one was made from
+            return None if _steps_of(other.grey(side)) else LIMITS.edited_difference
         if share > LIMITS.compressed_max_share or most > LIMITS.compressed_max_levels:
             continue
         colours = _compressed_colours(other.detail_rgb(), steps.quality)
@@ -101,7 +102,7 @@ def distance_by_compression(
             most / LIMITS.compressed_max_levels,
             recoloured_shares(colours, image.colours, back).distance,
         )
-        return distance if distance <= 1 else None
+        return float(distance) if distance <= 1 else None
     return None
 
 

@@ -268,7 +268,7 @@ def _judge_aligned(
         return best
     explained = _by_compression(best, *details_of)
     if not needed.in_detail(explained):
-        return best
+        return explained
     return _with_details(explained, *details_of, of_drawing=best.residual)
 
 
