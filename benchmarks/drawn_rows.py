@@ -129,7 +129,7 @@ def likenesses(rows: np.ndarray) -> dict[str, float]:
         shared += int((count * (count - 1)).sum())
     n = len(keypoints.image)
     collisions = Collisions(keypoints, len(rows), usual=1)
-    for _ in collisions.found(1, 0):
+    for _ in collisions.found(1, 0, 0):
         pass
     alike = int(collisions.likenesses(np.arange(n)).sum())
     return {"shared words": round(shared / n, 2), "alike": round(alike / n, 3)}

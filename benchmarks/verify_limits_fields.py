@@ -77,7 +77,7 @@ HELD: dict[str, Held] = (
         Held("below", "with others"),
         "elsewhere_max_area shot_max_moved shot_max_area lone_max_blocks caption_bar_share"
         " in_place_max_density in_place_max_density_anchored min_keypoint_matches"
-        " min_mirrored_matches min_match_share min_pose_weight min_pose_places pose_min_inside"
+        " min_mirrored_matches min_match_share min_pose_weight pose_min_inside"
         " moved_parts_max_gain filter_max_same",
     )
     | _all(
@@ -88,6 +88,10 @@ HELD: dict[str, Held] = (
         " correction_most min_even_share_drawn min_flat_span min_flat_drawing min_flat_of_even"
         " zoom_max_area in_place_max_chroma",
     )
+    | _all(Held("below", "with others", share=True), "min_pose_places")
+    | _all(Held("above", "with others"), "compressed_max_share compressed_max_levels")
+    | _all(Held("above", "chooses"), "compressed_max_away")
+    | _all(Held("below", "chooses"), "compressed_min_noise")
     | _all(Held("above", "chooses", share=True), "edited_max_differing edited_max_hole")
     | _all(
         Held("above", "chooses", furthest=True), "max_even_luma max_even_chroma max_even_brighter"
@@ -113,6 +117,8 @@ PARTS: dict[str, str] = {
         "small_max_local": "small_max_local_without_noise small_max_local_per_noise",
         "figure_difference": "figure_edge figure_block figure_grey_per_colour"
         " figure_edge_of_letters figure_outliers",
+        "compressed_max_levels": "compressed_other_levels",
+        "compressed_max_share": "compressed_other_share",
         "figure_mean": "figure_mean_even figure_even figure_min_even figure_area",
     }.items()
     for name in names.split()
@@ -147,6 +153,7 @@ NOT_COVERED: tuple[str, ...] = tuple(
     agreeing_min_side min_side needed_share needed_share_aligned rough_min_pixels
     rough_min_spread settled_shift equal_sharpness contained_share rim_step rim_evenness
     max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
+    compressed_min_count compressed_beyond compressed_same compressed_max_shape
     bend_min_points detail_same_scale detail_max_slope detail_min_bin detail_full_bin
     print_min_blocks lone_min_side small_image_side min_overlay_side max_matches_for_poses
     max_matches_for_parts part_area
@@ -160,7 +167,8 @@ NOT_COVERED: tuple[str, ...] = tuple(
 
 NO_LIMITS: tuple[str, ...] = tuple(
     """
-    fine_side fine_decoded_side negative_distance edited_difference edited_per_differing
+    compressed_qualities compressed_blocks fine_side fine_decoded_side negative_distance
+    edited_difference edited_per_differing
     figure_side figure_margin figure_letter_side figure_lost_near bend_quantile bend_rounds
     rough_side rough_window coarse_side extra_rounds max_points ransac_seed
     homography_iterations corner_side min_corner_gap corners_per_side subpixel_margin

@@ -39,7 +39,7 @@ def _pairs(rows: np.ndarray, closed: np.ndarray | None = None) -> set[tuple[int,
     keypoints = Keypoints.of(rows, np.arange(n))
     if closed is not None:
         keypoints = keypoints.of_open(closed)
-    found = alike.Collisions(keypoints, n, 8).found(1, 0)
+    found = alike.Collisions(keypoints, n, 8).found(1, 0, 0)
     return {(int(a), int(b)) for one, other in found for a, b in zip(one, other, strict=True)}
 
 
@@ -66,9 +66,10 @@ def test_c_and_numpy_find_the_same(
     monkeypatch.setattr(alike, "COMMON_WORD", common)
     monkeypatch.setattr(alike, "_IN_MEMORY", in_memory)
     monkeypatch.setattr(alike, "_SORTED_BITS", 8)
-    compiled = _pairs(rows, closed), _votes(votes_of(rows, 2, 900, 900, closed=closed))
+    least = (2, 900, 900)
+    compiled = _pairs(rows, closed), _votes(votes_of(rows, *least, closed=closed))
     monkeypatch.setattr(alike, "_alike", None)
-    assert (_pairs(rows, closed), _votes(votes_of(rows, 2, 900, 900, closed=closed))) == compiled
+    assert (_pairs(rows, closed), _votes(votes_of(rows, *least, closed=closed))) == compiled
     assert len(compiled[0]) > 50
 
 
@@ -176,4 +177,19 @@ def test_c_keeps_pairs_of_those_that_are_there(
     own = ARRAYS["descriptors"], ARRAYS["about"], ARRAYS["histogram"]
     given = np.array(pairs, np.uint64)
     with pytest.raises(ValueError, match=told):
-        alike._alike.promising(given, *own, first, images, 2, 72, 8, 1, 0, given.copy())
+        alike._alike.promising(given, *own, first, images, 2, 72, 8, 1, 0, 0, 8, given.copy())
+
+
+@needs_c
+@pytest.mark.parametrize("few", [2, 8])
+def test_c_and_numpy_keep_the_same_single_votes(few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = _rows(7, 30)
+    n = len(rows)
+    monkeypatch.setattr(alike, "FEW_LIKENESSES", few)
+    kept = []
+    for part in (alike._alike, None):
+        monkeypatch.setattr(alike, "_alike", part)
+        found = alike.Collisions(Keypoints.of(rows, np.arange(n)), n, 8).found(9, 5000, 2500)
+        kept.append([pair.tolist() for both in found for pair in both])
+    assert kept[0] == kept[1]
+    assert len(kept[0][0]) > 0

@@ -94,8 +94,8 @@ def points(n: int, seed: int = 0, octave: int = 3) -> list[Point]:
 
 
 def listed(rows: np.ndarray, *least: int) -> list[tuple[int, int, bool]]:
-    """Those with four votes of any weight, or as few as told, and as little."""
-    votes = votes_of(rows, *(least or (4, 0, 0)))
+    """Those with four votes of any weight, or as few as told, and as little; one is too few."""
+    votes = votes_of(rows, *(least or (4, 0, 0)), min_weight_single=10_000)
     return list(
         zip(votes.left.tolist(), votes.right.tolist(), votes.mirrored.tolist(), strict=True)
     )
@@ -132,6 +132,18 @@ def test_votes_weigh_less_the_more_their_descriptors_differ(n: int, bits: int, f
         changed[32 : 32 + bits] ^= 1  # the first word stays
         put(rows[1], [replace(point, descriptor=np.packbits(changed))])
     assert listed(rows, MIN_VOTES) == [(0, 1, False)] * found
+
+
+@pytest.mark.parametrize(("bits", "found"), [(0, True), (17, True), (18, False)])
+def test_one_sure_vote_will_do(bits: int, found: bool) -> None:
+    """Of a small part of a picture hardly any other keypoint is left."""
+    rows = images(2)
+    point = points(1)[0]
+    put(rows[0], [point])
+    changed = np.unpackbits(point.descriptor)
+    changed[32 : 32 + bits] ^= 1  # the first word stays
+    put(rows[1], [replace(point, descriptor=np.packbits(changed))])
+    assert (len(votes_of(rows).left) == 1) == found
 
 
 @pytest.mark.parametrize("first_bit", [0, 16, 100, 224])
@@ -462,7 +474,7 @@ def test_the_size_of_the_parts_changes_nothing(
 def _collisions(rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     n = len(rows)
     of = keypoints.Keypoints.of(rows, np.arange(n))
-    return alike.Collisions(of, n, usual_likenesses(n)).found(1, 0)
+    return alike.Collisions(of, n, usual_likenesses(n)).found(1, 0, 0)
 
 
 @pytest.mark.parametrize(

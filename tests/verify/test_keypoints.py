@@ -291,8 +291,8 @@ def posed(n: int, bits: int = 0, turn: int = 0, size: tuple[int, int] = (200, 10
 
 @pytest.mark.parametrize(
     ("n", "bits", "turn", "enough"),
-    [(5, 0, 0, True), (4, 0, 0, False), (8, 39, 0, True), (7, 39, 0, False), (8, 0, 64, False),
-     (9, 0, 10, True)],
+    [(3, 0, 0, True), (2, 0, 0, False), (8, 39, 0, True), (7, 39, 0, False), (4, 0, 64, False),
+     (4, 25, 0, False), (5, 25, 0, True), (9, 0, 10, True)],
 )  # fmt: skip
 def test_few_matches_are_enough_if_their_poses_agree(
     n: int, bits: int, turn: int, enough: bool

@@ -24,13 +24,14 @@ EXCEPTIONS: dict[str, list[float]] = {
     "blocks.py": [5, 0.25],  # maps that are averaged together; the mean of four cells
     "colour_filter.py": [0.299, 0.587, 0.114, 1.772, 1.402, 3],  # BT.601; channels
     "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 3, 4],  # BT.601; 3 x 3, its diagonal
+    "compression.py": [8, 128, 3, 3, 4],  # of a JPEG; axes; scale of the DCT
     "frame_pairs.py": [8],  # pairs of a batch
     "frames.py": [3],  # channels
     "figures.py": [3, 3, 0.125],  # 3 x 3; the weights of a Sobel operator
     "fine_alignment.py": [8, 8, 12, 8, 512],  # differences of fourth order; unknowns; a part
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [5],  # arrays of the size of the image
-    "judge.py": [32, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [33, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
     "channel_tones.py": [3],  # red, green, blue
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
@@ -47,7 +48,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
-VERDICTS_OF = 32
+VERDICTS_OF = 33
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -368,7 +369,7 @@ KNOWN: dict[str, object] = {
     "pose_octaves": 4.0,
     "pose_shift": 0.25,
     "pose_place": 6.0,
-    "min_pose_places": 5,
+    "min_pose_places": ((12_000, 18_000), (5.0, 3.0)),
     "pose_min_inside": 0.85,
     "pose_grid": 12,
     "min_pose_weight": 12000,
@@ -397,6 +398,18 @@ KNOWN: dict[str, object] = {
     "rough_min_spread": 1.0,
     "rough_min_correlation": 0.4,
     "caption_bar_share": 0.05,
+    "compressed_min_noise": 1.5,
+    "compressed_qualities": tuple(range(1, 21)),
+    "compressed_blocks": 1024,
+    "compressed_min_count": 100,
+    "compressed_max_away": 0.2,
+    "compressed_beyond": 0.1,
+    "compressed_same": 6.0,
+    "compressed_max_share": 0.008,
+    "compressed_max_levels": 15.0,
+    "compressed_other_levels": 16.0,
+    "compressed_other_share": 0.02,
+    "compressed_max_shape": 1.0,
     "figure_side": 2400,
     "figure_min_frame": 48,
     "figure_max_shape": 1.0,

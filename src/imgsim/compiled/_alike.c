@@ -365,7 +365,8 @@ done:
 
 /* Of the pairs of one query image with another one, plain or mirrored. */
 typedef struct {
-    uint32_t query, votes; /* the query's number and 1, or what it says is of an earlier one */
+    uint32_t query; /* its number and 1, or what it says is of an earlier one */
+    uint32_t votes : 31, sure : 1;
     uint64_t weight;
 } Sum;
 
@@ -377,7 +378,8 @@ typedef struct {
     const uint16_t *histogram;
     Py_ssize_t first, images; /* of the queries */
     uint32_t no_weight, usual, min_votes;
-    uint64_t min_weight;
+    uint64_t min_weight, min_sure; /* of all votes together, and of one that will do */
+    uint32_t few;                  /* other keypoints that those of a sure vote are like */
     uint64_t *kept, *sorted; /* room for all pairs each */
     Py_ssize_t *ends;
     Sum *sums;
@@ -423,40 +425,43 @@ sort_by_query(const Votes *v)
     }
 }
 
-/* Keeps the pairs of images that have enough votes, and enough weight of all of them together. */
+/* Keeps pairs of images with enough votes and weight of all of them together, or a sure one. */
 #define KEEP_FUNCTION(NAME, BITS, ATTRIBUTE)                                                      \
     ATTRIBUTE static Py_ssize_t NAME(const Votes *v)                                              \
     {                                                                                             \
         Py_ssize_t count = 0, start = 0;                                                          \
         for (Py_ssize_t query = 0; query < v->images; start = v->ends[query++]) {                 \
-            Py_ssize_t end = v->ends[query], few = start;                                         \
+            Py_ssize_t end = v->ends[query];                                                      \
             for (Py_ssize_t i = start; i < end; i++) {                                            \
                 Sum *sum = sum_of(v, v->sorted[i]);                                               \
                 if (sum->query != query + 1) {                                                    \
-                    *sum = (Sum){(uint32_t)query + 1, 0, 0};                                      \
+                    *sum = (Sum){(uint32_t)query + 1, 0, 0, 0};                                   \
                 }                                                                                 \
                 sum->votes++;                                                                     \
             }                                                                                     \
             for (Py_ssize_t i = start; i < end; i++) {                                            \
                 uint64_t pair = v->sorted[i], x[4], y[4];                                         \
                 Sum *sum = sum_of(v, pair);                                                       \
-                if (sum->votes < v->min_votes) {                                                  \
+                size_t a = pair >> 32, b = (uint32_t)pair;                                        \
+                uint32_t one = likenesses(v->histogram + a * BUCKETS);                            \
+                uint32_t other = likenesses(v->histogram + b * BUCKETS);                          \
+                uint32_t alike = one > other ? one : other;                                       \
+                int rare = alike <= v->few && !(v->about[b] >> 16 & 1);                           \
+                if (sum->votes < v->min_votes && !rare) {                                         \
                     continue;                                                                     \
                 }                                                                                 \
-                size_t a = pair >> 32, b = (uint32_t)pair;                                        \
                 memcpy(x, v->descriptors + a * BYTES, BYTES);                                     \
                 memcpy(y, v->descriptors + b * BYTES, BYTES);                                     \
                 uint32_t apart = (uint32_t)(BITS(x[0] ^ y[0]) + BITS(x[1] ^ y[1]) +               \
                                             BITS(x[2] ^ y[2]) + BITS(x[3] ^ y[3]));               \
-                uint32_t one = likenesses(v->histogram + a * BUCKETS);                            \
-                uint32_t other = likenesses(v->histogram + b * BUCKETS);                          \
-                uint32_t alike = one > other ? one : other;                                       \
                 uint64_t weight = v->no_weight > apart ? v->no_weight - apart : 0;                \
-                sum->weight += weight * weight * v->usual / (alike > v->usual ? alike : v->usual); \
-                v->sorted[few++] = pair;                                                          \
+                weight = weight * weight * v->usual / (alike > v->usual ? alike : v->usual);      \
+                sum->weight += weight;                                                            \
+                sum->sure |= rare && weight >= v->min_sure;                                       \
             }                                                                                     \
-            for (Py_ssize_t i = start; i < few; i++) {                                            \
-                if (sum_of(v, v->sorted[i])->weight >= v->min_weight) {                           \
+            for (Py_ssize_t i = start; i < end; i++) {                                            \
+                Sum *sum = sum_of(v, v->sorted[i]);                                               \
+                if (sum->sure || (sum->votes >= v->min_votes && sum->weight >= v->min_weight)) {  \
                     v->kept[count++] = v->sorted[i];                                              \
                 }                                                                                 \
             }                                                                                     \
@@ -471,7 +476,7 @@ KEEP_FUNCTION(keep_fast, bits_fast, WITH_POPCNT)
 
 PyDoc_STRVAR(promising_doc,
 "promising(pairs, descriptors, about, histogram, first, images, every, no_weight, usual,\n"
-"          min_votes, min_weight, kept)\n"
+"          min_votes, min_weight, min_sure, few, kept)\n"
 "--\n\n"
 "Keep pairs of keypoints whose images have enough of them; return how many were kept.");
 
@@ -484,11 +489,11 @@ promising(PyObject *module, PyObject *arguments)
     Array arrays[COUNT] = {0};
     Votes v = {0};
     Py_ssize_t every;
-    unsigned long long min_weight;
-    if (!PyArg_ParseTuple(arguments, "OOOOnnnIIIKO:promising", &objects[PAIRS],
+    unsigned long long min_weight, min_sure;
+    if (!PyArg_ParseTuple(arguments, "OOOOnnnIIIKKIO:promising", &objects[PAIRS],
                           &objects[DESCRIPTORS_], &objects[ABOUT_], &objects[HISTOGRAM_],
                           &v.first, &v.images, &every, &v.no_weight, &v.usual, &v.min_votes,
-                          &min_weight, &objects[KEPT])) {
+                          &min_weight, &min_sure, &v.few, &objects[KEPT])) {
         return NULL;
     }
     PyObject *result = NULL;
@@ -506,6 +511,7 @@ promising(PyObject *module, PyObject *arguments)
     v.histogram = arrays[HISTOGRAM_].view.buf;
     v.kept = arrays[KEPT].view.buf;
     v.min_weight = min_weight;
+    v.min_sure = min_sure;
     Py_ssize_t n = length(&arrays[ABOUT_]);
     if (!has_length(&arrays[DESCRIPTORS_], "descriptors", n * BYTES) ||
         !has_length(&arrays[HISTOGRAM_], "histogram", n * BUCKETS) ||

@@ -30,6 +30,8 @@ def promising(
     usual: int,
     min_votes: int,
     min_weight: int,
+    min_sure: int,
+    few: int,
     kept: NDArray[Any],
     /,
 ) -> int: ...

@@ -41,6 +41,10 @@ NO_WEIGHT = 72
 """Bits: a vote weighs the square of what its descriptors differ less by. By chance most of those
 that agree in a word differ by nearly `MAX_BITS`."""
 
+FEW_LIKENESSES = 8
+"""Other keypoints that one is like, at most, for a single vote of it to be sure: in a large folder
+every keypoint is very like some other one by chance."""
+
 _BUCKETS = 8
 _BUCKET_BITS = 3
 """Distances are told apart in steps of 8 bits; the last of the steps has the largest too."""
@@ -107,7 +111,7 @@ class Collisions:
         self._histogram = scratch((len(keypoints.image), _BUCKETS), np.dtype(np.uint16))
 
     def found(
-        self, min_votes: int, min_weight: int
+        self, min_votes: int, min_weight: int, min_sure: int
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Yield pairs of images that have enough of them, query before other, in parts.
 
@@ -117,6 +121,8 @@ class Collisions:
         ----------
         min_votes, min_weight : int
             Of two images, one of them as it is or in the mirror, with all that they have together.
+        min_sure : int
+            Weight of a single one that is enough, see `are_sure`.
 
         Yields
         ------
@@ -124,7 +130,7 @@ class Collisions:
             Places of keypoints.
         """
         for first, images, pairs in self._all_near():
-            kept = self._promising(pairs, first, images, min_votes, min_weight)
+            kept = self._promising(pairs, first, images, min_votes, min_weight, min_sure)
             kept.sort()
             yield from self._by_image(kept)
 
@@ -176,6 +182,27 @@ class Collisions:
         weight = np.square(NO_WEIGHT - self._keypoints.distance(query, other))
         return np.asarray(weight * self._usual // np.maximum(self._usual, alike))
 
+    def are_sure(
+        self, query: NDArray[np.int64], other: NDArray[np.int64], min_weight: int
+    ) -> NDArray[np.bool_]:
+        """Tell which votes are enough by themselves.
+
+        They weigh as much, their keypoints are like few others, and none of them is mirrored.
+
+        Parameters
+        ----------
+        query, other : ndarray of int64, shape (p,)
+            Places of keypoints, once `found` has begun.
+        min_weight : int
+
+        Returns
+        -------
+        ndarray of bool, shape (p,)
+        """
+        few = np.maximum(self.likenesses(query), self.likenesses(other)) <= FEW_LIKENESSES
+        few &= ~self._keypoints.mirrored[other]
+        return np.asarray(few & (self.weights(query, other) >= min_weight))
+
     def _promising(
         self,
         pairs: NDArray[np.uint64],
@@ -183,12 +210,13 @@ class Collisions:
         images: int,
         min_votes: int,
         min_weight: int,
+        min_sure: int,
     ) -> NDArray[np.uint64]:
-        """The pairs of those images that have enough of them, all together."""
+        """The pairs of those images that have enough of them, all together, or a sure one."""
         if _alike is not None:
             kept = np.empty_like(pairs)
             own = self._keypoints.descriptor, self._about, self._histogram
-            least = NO_WEIGHT, self._usual, min_votes, min_weight
+            least = NO_WEIGHT, self._usual, min_votes, min_weight, min_sure, FEW_LIKENESSES
             n = _alike.promising(pairs, *own, first, images, self._images, *least, kept)
             return kept[:n]
         query, other = (pairs >> _HIGH).astype(np.int64), (pairs & _LOW).astype(np.int64)
@@ -201,6 +229,8 @@ class Collisions:
         weight = self.weights(query, other)
         total = np.add.reduceat(weight[order], start) if len(order) else votes
         enough = (votes >= min_votes) & (total >= min_weight)
+        sure = self.are_sure(query, other, min_sure)[order]
+        enough |= np.logical_or.reduceat(sure, start) if len(order) else enough
         return pairs[order[np.repeat(enough, votes)]]
 
     def likenesses(self, places: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
 from imgsim.verify.channel_tones import in_one_tone
 from imgsim.verify.colours import may_differ_in_place, recoloured_shares
+from imgsim.verify.compression import distance_by_compression
 from imgsim.verify.details import Details, compare_details
 from imgsim.verify.exposure import are_two_shots, lies_beside
 from imgsim.verify.in_place import Screen, differ_in_place
@@ -45,7 +46,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 32
+VERSION = 33
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -263,9 +264,37 @@ def _judge_aligned(
                 break
         if best.residual <= 1:
             break
-    if details_of is None or not needed.in_detail(best):
+    if details_of is None:
         return best
-    return _with_details(best, *details_of)
+    explained = _by_compression(best, *details_of)
+    if not needed.in_detail(explained):
+        return explained
+    return _with_details(explained, *details_of, of_drawing=best.residual)
+
+
+def _by_compression(
+    verdict: Verdict, left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison
+) -> Verdict:
+    """The verdict by what strong compression makes of one picture, if the other one is that.
+
+    It is nearer then than by its pixels, or not as near: other digits are hidden by what
+    compression does around them.
+    """
+    residual = comparison.residual
+    record("compressed_min_noise", residual.noise)
+    if not (
+        verdict.residual <= LIMITS.max_loose_distance
+        and verdict.whole
+        and not residual.text_page
+        and residual.noise >= LIMITS.compressed_min_noise
+        and not any(has_two_levels(image.grey(LIMITS.detail_side)) for image in (left, right))
+    ):
+        return verdict
+    distance = distance_by_compression(left, right, comparison.aligned.matrix)
+    if distance is None:
+        return verdict
+    nearer = min(distance, verdict.residual)
+    return replace(verdict, residual=nearer if distance <= 1 else max(distance, verdict.residual))
 
 
 def _is_near(hypothesis: Matrix, matrix: Matrix) -> bool:
@@ -325,11 +354,16 @@ def _possible(
 
 
 def _with_details(
-    verdict: Verdict, left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison
+    verdict: Verdict,
+    left: MultiscaleImage,
+    right: MultiscaleImage,
+    comparison: _Comparison,
+    of_drawing: float,
 ) -> Verdict:
     """The verdict on pictures that would be accepted, with the distance of what is small.
 
-    At loose, pictures may differ in a part; texts may not.
+    At loose, pictures may differ in a part; texts may not. `of_drawing` is the residual at least if
+    the two are no photos: what is small is all that there is, and compression may hide it.
     """
     side = LIMITS.detail_side
     matrix, bands = comparison.aligned.matrix, comparison.residual.bands
@@ -339,6 +373,8 @@ def _with_details(
     if verdict.residual <= 1 < details.distance and not details.drawn:
         details = _details_in_one_tone(left, right, matrix, bands) or details
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
+    if details.drawn:
+        verdict = replace(verdict, residual=max(verdict.residual, of_drawing))
     if verdict.residual > 1 and not details.drawn:
         return verdict
     if verdict.residual <= 1 < details.distance and (left.damaged() or right.damaged()):

@@ -211,7 +211,8 @@ def _matrix_from_poses(left: Keypoints, right: Keypoints, nearest: _Nearest) -> 
     import cv2
 
     one, other, bits = _nearest_either_way(nearest)
-    if len(one) < LIMITS.min_pose_places:
+    fewest = min(LIMITS.min_pose_places[1])
+    if len(one) < fewest:
         return None
     weight = np.square(LIMITS.pose_no_weight_bits - bits.astype(np.float64))
     if weight.sum() < LIMITS.min_pose_weight:
@@ -219,7 +220,7 @@ def _matrix_from_poses(left: Keypoints, right: Keypoints, nearest: _Nearest) -> 
     agreeing = _agreeing_poses(left, right, one, other, weight)
     one, other, weight = one[agreeing], other[agreeing], weight[agreeing]
     record("min_pose_weight", weight.sum())
-    if len(one) < LIMITS.min_pose_places or weight.sum() < LIMITS.min_pose_weight:
+    if len(one) < fewest or weight.sum() < LIMITS.min_pose_weight:
         return None
     size = left.size.astype(np.float64)
     target = left.unit[one] * size
@@ -233,12 +234,14 @@ def _matrix_from_poses(left: Keypoints, right: Keypoints, nearest: _Nearest) -> 
     if similarity is None:
         return None
     chosen = inliers.ravel() > 0
-    if weight[chosen].sum() < LIMITS.min_pose_weight:
+    total = float(weight[chosen].sum())
+    if total < LIMITS.min_pose_weight:
         return None
     places = np.rint(target[chosen] / LIMITS.pose_place)
     count = len(np.unique(places @ [4096.0, 1.0]))
-    record("min_pose_places", count)
-    if count < LIMITS.min_pose_places:
+    least = float(np.interp(total, *LIMITS.min_pose_places))
+    record("min_pose_places", count / least)
+    if count < least:
         return None
     matrix = _in_units(similarity, left, right)
     return matrix if _holds_the_other(matrix) else None

@@ -118,6 +118,42 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Shift as a share of what is let pass, up to which that holds: in other views of a thing
     everything has moved."""
 
+    # compression.py -------------------------------------------------------------------------------
+
+    compressed_min_noise: float = 1.5
+    """Scaled grey levels of noise, at least, for it to be asked whether one picture is the other,
+    strongly compressed."""
+    compressed_qualities: tuple[int, ...] = tuple(range(1, 21))
+    """Qualities of libjpeg whose tables are tried."""
+    compressed_blocks: int = 1024
+    """Blocks that are read for that, about; it saves time."""
+    compressed_min_count: int = 100
+    """Coefficients beyond half a step, at least."""
+    compressed_max_away: float = 0.2
+    """Steps by which those lie from multiples, on the average, up to which a picture was compressed
+    so. By chance it is 0.25; of 120 photos of quality 5 to 20, saved again with 50 to 90, none has
+    more than 0.163, of 120 of quality 93 none less than 0.24."""
+    compressed_beyond: float = 0.1
+    """Steps beyond half of one by which a coefficient may be off: pixels are rounded."""
+    compressed_same: float = 6.0
+    """Grey levels, root mean square, up to which a block is that of the other picture where that is
+    compressed as well: coefficients are of no use where white or black cuts pixels off."""
+    compressed_max_share: float = 0.008
+    """Share of the coefficients that may be off. Of 120 photos of quality 5, saved again with 90,
+    it is 0.0012 at most; of 424 pairs of neighbouring frames, shots and views 0.027 at least."""
+    compressed_max_levels: float = 15.0
+    """Grey levels, root mean square, by which that may change a block. Of the same photos it is
+    12.2 at most, of those pairs 21.8 at least."""
+    compressed_other_levels: float = 16.0
+    """The same, above which it is another digit or thing, where the rest is explained. Of the same
+    photos saved again with 50, or made from one of quality 30, none has more than 14.7; of 20
+    photos of quality 5 with another time stamp nine in ten have more than 20."""
+    compressed_other_share: float = 0.02
+    """Share of the coefficients that may be off for that, at most: what was made brighter after it
+    was compressed is off by more, all over."""
+    compressed_max_shape: float = 1.0
+    """Pixels by which the width of a smaller copy may differ: its size is rounded."""
+
     # figures.py -----------------------------------------------------------------------------------
 
     figure_side: int = 2400
@@ -1076,8 +1112,10 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Share of the longer side within which their places agree."""
     pose_place: float = 6.0
     """Pixels within which two matches are at one place."""
-    min_pose_places: int = 5
-    """Places of inliers that a matrix needs then."""
+    min_pose_places: Table = (12_000, 18_000), (5.0, 3.0)
+    """Weight of the inliers, places that a matrix needs then. Of 120 photos and parts of an eighth
+    of them four more are found than with five places for any weight; of the 14 pairs of 250 photos
+    that are all different and are proposed none has a matrix either way."""
     pose_min_inside: float = 0.85
     """Share of one picture that has to lie in the other one, by the poses alone."""
     pose_grid: int = 12

@@ -8,8 +8,6 @@ compressing each picture with the quantisation table of the other file.
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +15,7 @@ from imgsim.decode.decoder import Decoder
 from imgsim.decode.jpeg_quality import in_rows, luma_table
 from imgsim.decode.spec import InputSpec
 from imgsim.verify.blocks import Map
+from imgsim.verify.compression import compressed
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
 from imgsim.verify.median import median
@@ -74,8 +73,8 @@ def is_another_shot(left: bytes, right: bytes, decoder: Decoder) -> bool:
         return False
     tables = [None if table is None else in_rows(table) for table in known]
     expected = np.hypot(
-        _error(one, _compressed(one, tables[1]), even),
-        _error(other, _compressed(other, tables[0]), even),
+        _error(one, _as_in_file(one, tables[1]), even),
+        _error(other, _as_in_file(other, tables[0]), even),
     )
     error = _error(one, other, even)
     ratio = error / np.hypot(expected, LIMITS.other_shot_rounding)
@@ -135,13 +134,6 @@ def _error(one: Grey, other: Grey, blocks: NDArray[np.bool_]) -> float:
     return float(np.sqrt(np.median(_means(difference * difference)[blocks])))
 
 
-def _compressed(image: Grey, table: NDArray[np.int64] | None) -> Grey:
-    """The image as a JPEG with a quantisation table leaves it; without one, as it is."""
-    from PIL import Image
-
-    if table is None:
-        return image
-    buffer = io.BytesIO()
-    steps = np.clip(table, 1, 255).ravel().tolist()
-    Image.fromarray(image).save(buffer, "JPEG", qtables={0: steps})
-    return np.asarray(Image.open(buffer))
+def _as_in_file(image: Grey, table: NDArray[np.int64] | None) -> Grey:
+    """The image as the file of the other one would hold it: as it is, if that is a PNG."""
+    return image if table is None else compressed(image, table)

@@ -1,0 +1,232 @@
+"""Whether strong compression of one picture explains all by which another one differs from it.
+
+A JPEG of low quality moves points, adds edges and takes colours away, so that it differs from the
+picture it was made from as two shots of one thing do. But what it may differ by is known exactly:
+its coefficients are those of the other picture, rounded to multiples of the steps of its table.
+Those of another shot, of a thing that was moved or of another digit are not, since steps that leave
+a thing to be seen are smaller than the coefficients that it has. The steps are told by the pixels
+too, so they are known after the JPEG was saved once more in a better quality.
+
+Source: J. Lukas and J. Fridrich, Estimation of primary quantization matrix in double compressed
+JPEG images, DFRWS 2003.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.comparators.local import COLOURS_SIDE
+from imgsim.decode.detail import dct_basis
+from imgsim.decode.jpeg_quality import in_rows, scaled_table
+from imgsim.verify.blocks import Map
+from imgsim.verify.colours import YCbCr, recoloured_shares
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import Grey, Matrix, inverse, nearest_orientation, oriented
+from imgsim.verify.multiscale import MultiscaleImage
+from imgsim.verify.recording import record
+from imgsim.verify.small import Pixels
+
+_BLOCK = 8  # of a JPEG
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """How strongly a picture was compressed.
+
+    Attributes
+    ----------
+    quality : int
+        Of libjpeg, 1 to 100.
+    away : float
+        How far coefficients lie from multiples of its steps, in steps: 0.25 by chance.
+    """
+
+    quality: int
+    away: float
+
+    @property
+    def table(self) -> NDArray[np.int64]:
+        """Steps by frequency, int64[8, 8]."""
+        return in_rows(scaled_table(self.quality))
+
+
+def distance_by_compression(
+    left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix
+) -> float | None:
+    """Return how far two pictures are from one being the other, strongly compressed.
+
+    Parameters
+    ----------
+    left, right : MultiscaleImage
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+
+    Returns
+    -------
+    float or None
+        At most 1, the limit of the preset normal, if one is; `Limits.edited_difference` if but
+        for a place. None if that is not told: neither was strongly compressed, one is not all of
+        the other, or they differ all over.
+
+    Raises
+    ------
+    OSError, DecodeError
+        An image cannot be read.
+    """
+    side = LIMITS.detail_side
+    for image, other, way, back in (
+        (left, right, matrix, inverse(matrix)),
+        (right, left, inverse(matrix), matrix),
+    ):
+        how, grey = nearest_orientation(way), image.grey(side)
+        steps = None if how is None else _steps_of(grey)
+        if how is None or steps is None or other.detail_rgb is None:
+            continue
+        ways = _at_size(oriented(other.grey(side), how), grey.shape)
+        unexplained = [_unexplained(grey, brought, steps.table) for brought in ways]
+        share, most = min(unexplained, default=(np.inf, np.inf))
+        if most > LIMITS.compressed_other_levels and share <= LIMITS.compressed_other_share:
+            # of two copies, both strongly compressed, neither is what the other one was made from
+            return None if _steps_of(other.grey(side)) else LIMITS.edited_difference
+        if share > LIMITS.compressed_max_share or most > LIMITS.compressed_max_levels:
+            continue
+        colours = _compressed_colours(other.detail_rgb(), steps.quality)
+        distance = max(
+            share / LIMITS.compressed_max_share,
+            most / LIMITS.compressed_max_levels,
+            recoloured_shares(colours, image.colours, back).distance,
+        )
+        return float(distance) if distance <= 1 else None
+    return None
+
+
+def _steps_of(grey: Grey) -> _Steps | None:
+    """The steps of which the coefficients of a picture are multiples, if these are large."""
+    coefficients = _coefficients(grey)
+    rows = coefficients.reshape(-1, _BLOCK, _BLOCK)
+    rows = rows[:: max(1, len(rows) // LIMITS.compressed_blocks)].copy()
+    rows[:, 0, 0] = 0  # means have multiples of everything
+    best = None
+    for quality in LIMITS.compressed_qualities:
+        multiples = rows / in_rows(scaled_table(quality)).astype(np.float32)
+        multiples = multiples[np.abs(multiples) > 0.5]
+        if len(multiples) < LIMITS.compressed_min_count:
+            continue
+        away = float(np.abs(multiples - np.rint(multiples)).mean())
+        if best is None or away < best.away:
+            best = _Steps(quality, away)
+    if best is None:
+        return None
+    record("compressed_max_away", best.away)
+    return best if best.away <= LIMITS.compressed_max_away else None
+
+
+def _at_size(image: Grey, shape: tuple[int, ...]) -> Iterator[Grey]:
+    """The image in the size of a smaller one, by the filters with which programs shrink pictures.
+
+    Nothing if the shapes differ.
+    """
+    from PIL import Image
+
+    if image.shape == shape:
+        yield image
+        return
+    height, width = shape
+    wanted = image.shape[1] * height / image.shape[0]
+    if image.shape[0] < height or abs(wanted - width) > LIMITS.compressed_max_shape:
+        return
+    whole = Image.fromarray(np.ascontiguousarray(image))
+    for how in (Image.Resampling.LANCZOS, Image.Resampling.BICUBIC, Image.Resampling.BOX):
+        yield np.asarray(whole.resize((width, height), how))
+
+
+def _unexplained(jpeg: Grey, other: Grey, table: NDArray[np.int64]) -> tuple[float, float]:
+    """By how much what a picture shows lies beyond the steps of a JPEG.
+
+    Returns the share of coefficients that do, and the most that this changes a block, in grey
+    levels.
+
+    Where the JPEG ends in white or black its coefficients were cut off; there the other picture,
+    compressed as well, has the same pixels.
+    """
+    steps = table.astype(np.float32)
+    found = np.rint(_coefficients(jpeg) / steps)
+    wanted = _coefficients(other) / steps
+    away = np.abs(wanted - found)
+    known = (found != 0) | (np.abs(wanted) > 0.5)
+    known[..., 0, 0] = True
+    difference = compressed(other, table).astype(np.float32) - jpeg
+    differs = np.sqrt(_block_means(np.square(difference)))
+    elsewhere = (differs > LIMITS.compressed_same)[..., None, None]
+    beyond = known & elsewhere & (away > 0.5 + LIMITS.compressed_beyond)
+    share = float(np.count_nonzero(beyond)) / max(1, int(np.count_nonzero(known)))
+    excess = np.maximum(away - 0.5, 0) * known * steps
+    levels = np.sqrt(np.square(excess).sum(axis=(2, 3))) / _BLOCK
+    most = float(np.minimum(levels, differs).max())
+    record("compressed_max_share", share)
+    record("compressed_max_levels", most)
+    return share, most
+
+
+def compressed(image: Grey, table: NDArray[np.int64]) -> Grey:
+    """Return an image as a JPEG with a quantisation table leaves it.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w)
+    table : ndarray of int64, shape (8, 8)
+        Steps by frequency.
+
+    Returns
+    -------
+    ndarray of uint8, shape (h, w)
+    """
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    steps = np.clip(table, 1, 255).ravel().tolist()
+    Image.fromarray(image).save(buffer, "JPEG", qtables={0: steps})
+    return np.asarray(Image.open(buffer))
+
+
+def _compressed_colours(image: Pixels, quality: int) -> YCbCr:
+    """The small square image of colours of a picture that was compressed."""
+    import cv2
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(buffer, "JPEG", quality=quality)
+    with Image.open(buffer) as jpeg:
+        jpeg.draft("YCbCr", jpeg.size)
+        pixels = np.asarray(jpeg.convert("YCbCr"))
+    size = COLOURS_SIDE, COLOURS_SIDE
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _coefficients(grey: Grey) -> NDArray[np.float32]:
+    """Of the whole blocks, as in JPEG: float32[rows, columns, 8, 8]."""
+    rows, columns = grey.shape[0] // _BLOCK, grey.shape[1] // _BLOCK
+    whole = grey[: rows * _BLOCK, : columns * _BLOCK].astype(np.float32) - 128
+    blocks = whole.reshape(rows, _BLOCK, columns, _BLOCK).swapaxes(1, 2)
+    basis = _basis()
+    return np.asarray(basis @ blocks @ basis.T, np.float32)
+
+
+def _block_means(image: Map) -> Map:
+    rows, columns = image.shape[0] // _BLOCK, image.shape[1] // _BLOCK
+    whole = image[: rows * _BLOCK, : columns * _BLOCK]
+    return np.asarray(whole.reshape(rows, _BLOCK, columns, _BLOCK).mean(axis=(1, 3)))
+
+
+@cache
+def _basis() -> NDArray[np.float32]:
+    """The orthonormal DCT-II of 8 points."""
+    basis = dct_basis(_BLOCK, _BLOCK) / 4
+    basis[0] /= np.sqrt(2)
+    return basis.astype(np.float32)

@@ -1,0 +1,110 @@
+"""A JPEG of low quality is told from another shot by the steps of its table."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from imgsim.pictures.lettering import font
+from imgsim.verify.compression import compressed, distance_by_compression
+from imgsim.verify.judge import judge
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.matrix import inverse
+from imgsim.verify.needed import ALL, DUPLICATES
+from tests.verify.pictures import UPRIGHT, grained, multiscale, picture, verify
+
+MIRRORED = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
+
+
+def jpeg(image: Image.Image, quality: int) -> Image.Image:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")
+
+
+def coarse(image: Image.Image) -> Image.Image:
+    """Compressed strongly, and saved in a better quality afterwards."""
+    return jpeg(jpeg(image, 5), 90)
+
+
+def distance(left: Image.Image, right: Image.Image) -> float | None:
+    return distance_by_compression(multiscale(left), multiscale(right), UPRIGHT)
+
+
+def stamped(image: Image.Image, time: str) -> Image.Image:
+    image = image.copy()
+    ImageDraw.Draw(image).text((20, image.height - 50), time, "white", font(24))
+    return image
+
+
+def test_a_strongly_compressed_copy_is_explained_whichever_it_is() -> None:
+    image = grained(picture(5), 3)
+    for pair in ((image, coarse(image)), (coarse(image), jpeg(image, 93))):
+        by_compression = distance(*pair)
+        assert by_compression is not None
+        assert by_compression <= 1
+        assert verify(*pair).residual <= by_compression
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        lambda image: image.resize((240, 180), Image.Resampling.LANCZOS),
+    ],
+    ids=["mirrored", "half the size"],
+)
+def test_of_a_mirrored_or_smaller_picture_too(change: Callable[[Image.Image], Image.Image]) -> None:
+    image = picture(5)
+    changed = change(image)
+    matrix = MIRRORED if changed.size == image.size else UPRIGHT
+    right = multiscale(coarse(changed))
+    for pair, way in (
+        ((multiscale(image), right), matrix),
+        ((right, multiscale(image)), inverse(matrix)),
+    ):
+        found = distance_by_compression(*pair, way)
+        assert found is not None
+        assert found <= 1
+
+
+def test_of_another_shot_nothing_is_said() -> None:
+    image = picture(5)
+    moved = Image.fromarray(np.roll(np.asarray(image), 1, axis=1))
+    assert distance(image, coarse(moved)) is None
+    assert distance(image, jpeg(image, 60)) is None
+    assert distance(image, grained(image, 20)) is None
+
+
+def test_another_digit_is_told_through_strong_compression() -> None:
+    one, other = (stamped(picture(5), time) for time in ("12:41:03", "12:46:03"))
+    assert distance(one, coarse(other)) == LIMITS.edited_difference
+    pair = multiscale(one), multiscale(coarse(other))
+    for needed in (ALL, DUPLICATES):
+        assert judge(*pair, [UPRIGHT], needed).residual > 1
+    assert verify(one, coarse(one)).residual <= 1
+
+
+def test_a_thing_in_another_colour_of_the_same_lightness_is_not_explained() -> None:
+    pixels = np.asarray(picture(5).convert("YCbCr")).copy()
+    pixels[..., 0] = 70 + pixels[..., 0] // 3  # so light and dark that any colour is possible
+    pixels[..., 1:] = 128
+    image = Image.fromarray(pixels, "YCbCr").convert("RGB")
+    pixels[100:260, 120:340, 2] = 170
+    other = Image.fromarray(pixels, "YCbCr").convert("RGB")
+    assert distance(image, coarse(image)) is not None
+    assert distance(image, coarse(other)) is None
+
+
+def test_compressed_is_what_pillow_makes_of_it() -> None:
+    grey = np.asarray(picture(5).convert("L"))
+    table = np.full((8, 8), 40)
+    pixels = compressed(grey, table)
+    assert pixels.shape == grey.shape
+    blocks = pixels[:360, :480].astype(float).reshape(45, 8, 60, 8).mean(axis=(1, 3))
+    steps = (blocks - 128) * 8 / 40
+    assert np.abs(steps - np.rint(steps)).mean() < 0.05
