@@ -21,8 +21,9 @@ import numpy as np
 
 from imgsim import RunOptions
 from imgsim.comparators.local import LocalFeatures, records
-from imgsim.propose.alike import MAX_BITS, Collisions
+from imgsim.propose.alike import Collisions
 from imgsim.propose.keypoints import WORD_STARTS, Keypoints, numbers_of
+from imgsim.propose.nearest import MAX_BITS
 from imgsim.read.collect import collect
 
 TURNED = (0.02, 0.025, 0.03, 0.035, 0.04, 0.05)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from imgsim.comparators.local import LAYOUT
-from imgsim.propose import alike
+from imgsim.propose import alike, nearest
 from imgsim.propose.keypoint_votes import Votes, votes_of
 from imgsim.propose.keypoints import Keypoints
 
@@ -49,20 +49,20 @@ def _votes(votes: Votes) -> list[list[int]]:
 
 
 @needs_c
-@pytest.mark.parametrize("nearest", [3, 1 << 20])
+@pytest.mark.parametrize("counted", [3, 1 << 20])
 @pytest.mark.parametrize("common", [9, 1024])
 @pytest.mark.parametrize("in_memory", [0, 1 << 20])
 @pytest.mark.parametrize("some_closed", [False, True])
 def test_c_and_numpy_find_the_same(
-    nearest: int,
+    counted: int,
     common: int,
     in_memory: int,
     some_closed: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rows = _rows(nearest + common)
+    rows = _rows(counted + common)
     closed = np.random.default_rng(1).random(len(rows)) < 0.7 if some_closed else None
-    monkeypatch.setattr(alike, "NEAREST", nearest)
+    monkeypatch.setattr(nearest, "NEAREST", counted)
     monkeypatch.setattr(alike, "COMMON_WORD", common)
     monkeypatch.setattr(alike, "_IN_MEMORY", in_memory)
     monkeypatch.setattr(alike, "_SORTED_BITS", 8)
@@ -73,8 +73,8 @@ def test_c_and_numpy_find_the_same(
     assert len(compiled[0]) > 50
 
 
-@pytest.mark.parametrize("nearest", [5, 40])
-def test_of_many_the_nearest_count(nearest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("counted", [5, 40])
+def test_of_many_the_nearest_count(counted: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every keypoint is like one in each of 99 images: by 0 bits in 3, by 1 to 60 in the others."""
     rows = np.zeros(100, LAYOUT)
     rows["size"], rows["count"] = (400, 300), 1
@@ -83,13 +83,13 @@ def test_of_many_the_nearest_count(nearest: int, monkeypatch: pytest.MonkeyPatch
         bits = np.unpackbits(own)
         bits[32 : 32 + (0 if i < 4 else 1 + i % 60)] ^= 1  # the first word stays
         row["descriptor"][0] = np.packbits(bits)
-    monkeypatch.setattr(alike, "NEAREST", nearest)
+    monkeypatch.setattr(nearest, "NEAREST", counted)
     few = _pairs(rows)
     assert {(i, j) for i in range(4) for j in range(i + 1, 4)} <= few
-    monkeypatch.setattr(alike, "NEAREST", 1 << 20)
+    monkeypatch.setattr(nearest, "NEAREST", 1 << 20)
     assert few < _pairs(rows)
     # each has about so many, and some more are those of others
-    assert nearest * 100 / 2 <= len(few) <= nearest * 100 * 1.3
+    assert counted * 100 / 2 <= len(few) <= counted * 100 * 1.3
 
 
 def test_of_equally_near_ones_those_of_some_pairs_of_images_count(
@@ -101,7 +101,7 @@ def test_of_equally_near_ones_those_of_some_pairs_of_images_count(
     rows["descriptor"][:, :8] = np.random.default_rng(4).integers(0, 256, (8, 32), np.uint8)
     rows["descriptor"][:, 9:12, 0] = np.arange(200)[:, None]  # no keypoints, and so nothing
     rows["descriptor"][:, 0, 31] = np.arange(200)  # that they be told apart
-    monkeypatch.setattr(alike, "NEAREST", 20)
+    monkeypatch.setattr(nearest, "NEAREST", 20)
     pairs = np.array(sorted(_pairs(rows)))
     images, votes = np.unique(pairs // 8 @ [200, 1], return_counts=True)
     assert (votes >= 7).all()

@@ -2,23 +2,30 @@
 
 Multi-index hashing (M. Norouzi, A. Punjani, D. Fleet, CVPR 2012, doi:10.1109/CVPR.2012.6248043)
 finds descriptors that agree in one of fifteen 32-bit words, each of which shares half of its bits
-with the next one. Of those that a keypoint is like, the nearest `NEAREST` count: the others, by
-which a large folder has more and more, are alike by chance.
+with the next one. Of those that a keypoint is like the nearest count: see `nearest`.
 
-The comparing is done in C, where that could be compiled, and else by `_search`.
+The comparing is done in C, where that could be compiled, and else by `alike_numpy`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.propose import alike_numpy
 from imgsim.propose.keypoints import WORD_STARTS, Keypoints, numbers_of, parts
+from imgsim.propose.nearest import (
+    STEPS,
+    Nearest,
+    among_nearest,
+    codes_of,
+    nearest_of,
+    steps_of,
+)
 from imgsim.read.scratch import needs_space, scratch
 from imgsim.temporary import TemporaryFolder
 
@@ -27,15 +34,8 @@ try:
 except ImportError:
     _alike = None  # type: ignore[assignment]
 
-MAX_BITS = 64
-"""By which keypoints that are alike differ, at most."""
-
 COMMON_WORD = 1024
 """A word that more keypoints share tells nothing (a grid, a font, a texture) and is left out."""
-
-NEAREST = 64
-"""A keypoint is compared with this many others that it is like, and with those to whose nearest it
-belongs."""
 
 NO_WEIGHT = 72
 """Bits: a vote weighs the square of what its descriptors differ less by. By chance most of those
@@ -44,10 +44,6 @@ that agree in a word differ by nearly `MAX_BITS`."""
 FEW_LIKENESSES = 8
 """Other keypoints that one is like, at most, for a single vote of it to be sure: in a large folder
 every keypoint is very like some other one by chance."""
-
-_BUCKETS = 8
-_BUCKET_BITS = 3
-"""Distances are told apart in steps of 8 bits; the last of the steps has the largest too."""
 
 _IMAGES = 1000
 _BLOCK = np.uint16
@@ -66,28 +62,6 @@ _HIGH, _LOW = np.uint64(32), np.uint64(2**32 - 1)
 
 _MIRRORED, _WORDS = np.uint64(16), np.uint64(0xFFFF)
 """Of what `_about` tells: a bit, and bits of words."""
-
-_MIX = np.array(
-    [0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64
-)
-"""Odd numbers, by which descriptors become a number of their image."""
-
-
-@dataclass(frozen=True, slots=True)
-class Nearest:
-    """How far the nearest of each keypoint go.
-
-    Attributes
-    ----------
-    limit : ndarray of uint8, shape (n,)
-        Steps of distance that count whole.
-    share : ndarray of uint16, shape (n,)
-        Of 65,536 pairs of images how many count in the step behind those. All keypoints of two
-        images draw one lot, so that a pair of images has all of its votes, or few.
-    """
-
-    limit: NDArray[np.uint8]
-    share: NDArray[np.uint16]
 
 
 class Collisions:
@@ -108,7 +82,7 @@ class Collisions:
         self._usual = usual
         self._codes = np.zeros(images, np.uint32)
         self._about = _about(keypoints)
-        self._histogram = scratch((len(keypoints.image), _BUCKETS), np.dtype(np.uint16))
+        self._histogram = scratch((len(keypoints.image), STEPS), np.dtype(np.uint16))
 
     def found(
         self, min_votes: int, min_weight: int, min_sure: int
@@ -253,7 +227,7 @@ class Collisions:
 
         Each pair once, the lesser keypoint first, as one number.
         """
-        own, search = self._keypoints, _search if _alike is None else _alike.search
+        own, search = self._keypoints, alike_numpy.search if _alike is None else _alike.search
         found = np.empty(max(_AT_ONCE, COMMON_WORD**2), np.uint64) if listed else None
         for number in range(len(WORD_STARTS)):
             for words, order in self._in_order(number):
@@ -300,40 +274,24 @@ class Collisions:
         """How far the nearest of each go; None where all of them count."""
         limit = scratch((len(self._histogram),), np.dtype(np.uint8))
         share = scratch((len(self._histogram),), np.dtype(np.uint16))
-        all_count = True
         for part in parts(len(limit), _AT_ONCE):
-            steps = self._histogram[part].astype(np.int64)
-            until = np.cumsum(steps, axis=1)
-            limit[part] = (until <= NEAREST).sum(axis=1)
-            further = np.flatnonzero(limit[part] < _BUCKETS)
-            all_count &= len(further) == 0
-            step = limit[part][further].astype(np.int64)
-            room = NEAREST - until[further, step] + steps[further, step]
-            share[part.start + further] = room * 65536 // steps[further, step]
-        if all_count:
+            limit[part], share[part] = nearest_of(self._histogram[part])
+        if (limit == STEPS).all():
             return None
         if self._keypoints.closed is None:
-            self._write_codes()
+            self._codes[:] = codes_of(self._keypoints, self._images)
         else:  # of closed ones not all that they are like are known: what is as near counts, too
-            share[limit < _BUCKETS] = 65535
+            share[limit < STEPS] = 65535
         return Nearest(limit, share)
-
-    def _write_codes(self) -> None:
-        """A number that follows from the keypoints of each image, for the lots."""
-        own = self._keypoints
-        codes = np.zeros(len(self._codes), np.uint64)
-        for part in parts(own.plain, _AT_ONCE):
-            values = own.descriptor[part].view("<u8") * _MIX
-            np.add.at(codes, own.image[part], np.bitwise_xor.reduce(values, axis=1))
-        self._codes[:] = codes >> _HIGH
 
     def _among_nearest(self, both: NDArray[np.uint64], nearest: Nearest) -> NDArray[np.bool_]:
         """Which pairs count."""
         a, b = (both >> _HIGH).astype(np.int64), (both & _LOW).astype(np.int64)
         own = self._keypoints
-        step = _steps(own.distance(a, b))
-        lot = _lots(self._codes[own.image[a]], self._codes[own.image[b]])
-        return _counts(nearest.limit, nearest.share, a, b, step, lot)
+        step = steps_of(own.distance(a, b))
+        ends = [(nearest.limit[end], nearest.share[end]) for end in (a, b)]
+        codes = self._codes[own.image[a]], self._codes[own.image[b]]
+        return among_nearest(ends, step, codes)
 
     def _write(self, folder: str, found: Iterable[NDArray[np.uint64]]) -> list[tuple[int, str]]:
         """Write pairs of keypoints into files by blocks of query images."""
@@ -414,104 +372,3 @@ def sort_words(words: NDArray[np.uint32]) -> NDArray[Any]:
     order = low[np.argsort(high[low], kind="stable")]
     words[:] = words[order]
     return order
-
-
-# What `_alike.c` does, for machines that could not compile it -----------------------------------
-
-
-def _search(
-    start: int,
-    number: int,
-    most: int,
-    order: NDArray[np.uint32],
-    words: NDArray[np.uint32],
-    descriptors: NDArray[np.uint8],
-    about: NDArray[np.uint64],
-    closed: NDArray[np.bool_] | None,
-    codes: NDArray[np.uint32],
-    histogram: NDArray[np.uint16] | None,
-    limit: NDArray[np.uint8] | None,
-    share: NDArray[np.uint16] | None,
-    found: NDArray[np.uint64] | None,
-) -> tuple[int, int]:
-    """Compare keypoints that share a word, as many as there is room for what may be found.
-
-    Returns where to go on, and how many pairs were found.
-    """
-    first = np.flatnonzero(np.r_[True, words[1:] != words[:-1]])
-    length = np.diff(first, append=len(words))
-    about[order[np.repeat(length > most, length)]] &= ~np.uint64(1 << number)
-    group = np.searchsorted(first, np.arange(start, len(order)), "right") - 1
-    here = np.arange(start, len(order))
-    begin = here + 1 if closed is None else first[group]
-    end = first[group] + length[group]
-    asked = length[group] <= most
-    if closed is not None:
-        asked &= ~closed[about[order[here]] >> _HIGH]
-    count = np.where(asked, end - begin, 0)
-    room = _AT_ONCE if found is None else len(found)
-    some = max(1, int(np.searchsorted(np.cumsum(count), room, "right")))
-    here, begin, count = here[:some], begin[:some], count[:some]
-    one = np.repeat(here, count)
-    other = np.arange(len(one)) + np.repeat(begin - (np.cumsum(count) - count), count)
-    if closed is not None:
-        apart = (other > one) | ((other < one) & closed[about[order[other]] >> _HIGH])
-        one, other = one[apart], other[apart]
-    a, b = order[one], order[other]
-    a, b = np.minimum(a, b), np.maximum(a, b)
-    use = about[a] >> _HIGH != about[b] >> _HIGH
-    use &= ((about[a] & about[b]) >> _MIRRORED & np.uint64(1)) == 0
-    a, b = a[use], b[use]
-    differing = descriptors[a] ^ descriptors[b]
-    bits = np.bitwise_count(differing.view("<u8")).sum(axis=1, dtype=np.int64)
-    use = bits <= MAX_BITS
-    counted = about[a] & about[b]
-    for earlier in range(number):
-        before = slice(WORD_STARTS[earlier], WORD_STARTS[earlier] + 4)
-        equal = ~differing[:, before].any(axis=1)
-        use &= ~(equal & (counted >> np.uint64(earlier) & np.uint64(1)).astype(bool))
-    a, b, step = a[use], b[use], _steps(bits[use])
-    if histogram is not None:
-        for end_ in (a, b):
-            place, more = np.unique(end_.astype(np.int64) * _BUCKETS + step, return_counts=True)
-            flat = histogram.reshape(-1)
-            flat[place] = np.minimum(flat[place].astype(np.int64) + more, 65535)
-    if limit is not None:
-        assert share is not None
-        lot = _lots(codes[about[a] >> _HIGH], codes[about[b] >> _HIGH])
-        near = _counts(limit, share, a, b, step, lot)
-        a, b = a[near], b[near]
-    if found is not None:
-        found[: len(a)] = a.astype(np.uint64) << _HIGH | b
-    return start + some, len(a) if found is not None else 0
-
-
-def _steps(bits: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The step of each distance."""
-    return np.asarray(np.minimum(bits >> _BUCKET_BITS, _BUCKETS - 1))
-
-
-def _lots(one: NDArray[np.uint32], other: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    """The lot that two images draw, in 0..65535, by their codes (the end of MurmurHash 3)."""
-    lot = one ^ other
-    lot ^= lot >> np.uint32(16)
-    lot *= np.uint32(0x85EBCA6B)
-    lot ^= lot >> np.uint32(13)
-    lot *= np.uint32(0xC2B2AE35)
-    lot ^= lot >> np.uint32(16)
-    return lot >> np.uint32(16)
-
-
-def _counts(
-    limit: NDArray[np.uint8],
-    share: NDArray[np.uint16],
-    a: NDArray[Any],
-    b: NDArray[Any],
-    step: NDArray[np.int64],
-    lot: NDArray[np.uint32],
-) -> NDArray[np.bool_]:
-    """Which pairs are among the nearest of one of their keypoints."""
-    counted = np.zeros(len(a), np.bool_)
-    for end in (a, b):
-        counted |= (step < limit[end]) | ((step == limit[end]) & (lot < share[end]))
-    return counted

@@ -17,20 +17,24 @@ from imgsim.comparators.local import KEYPOINTS, LAYOUT, MIRRORED
 from imgsim.executors.daft_engine import in_thread
 from imgsim.executors.sandboxes import Series
 from imgsim.propose import keypoint_votes
+from imgsim.propose.alike import COMMON_WORD, FEW_LIKENESSES, NO_WEIGHT
 from imgsim.propose.keypoint_votes import (
     MIN_VOTES,
     MIN_WEIGHT,
     MIN_WEIGHT_MIRRORED,
+    MIN_WEIGHT_SINGLE,
     Votes,
     usual_likenesses,
 )
-from imgsim.propose.keypoints import (
-    COMMON_WORD,
+from imgsim.propose.keypoints import WORD_STARTS, Keypoints, columns_of, numbers_of
+from imgsim.propose.nearest import (
     MAX_BITS,
-    WORD_STARTS,
-    Keypoints,
-    columns_of,
-    numbers_of,
+    MOST_COUNTED,
+    STEPS,
+    among_nearest,
+    codes_of,
+    nearest_of,
+    steps_of,
 )
 
 _MIRRORED_BIT = 62
@@ -47,6 +51,7 @@ def votes_plan(
     min_votes: int = MIN_VOTES,
     min_weight: int = MIN_WEIGHT,
     min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
+    min_weight_single: int = MIN_WEIGHT_SINGLE,
 ) -> Any:
     """Return the plan; its last part runs when rows are asked for.
 
@@ -60,7 +65,7 @@ def votes_plan(
     keep : callable
         Takes a frame that is used several times, and returns it made: in the memory of the machines
         that run it, or as one that was written to Parquet and is read from there.
-    min_votes, min_weight, min_weight_mirrored : int
+    min_votes, min_weight, min_weight_mirrored, min_weight_single : int
         See `keypoint_votes.votes_of`.
 
     Returns
@@ -72,19 +77,9 @@ def votes_plan(
     from daft.functions import when
 
     points = keep(_exploded(rows, "row", _points, [col("image"), col("row")], _point_fields()))
-    near = keep(_near_pairs(points))
-    alike = (
-        near.select(col("a").alias("id"))
-        .concat(near.select(col("b").alias("id")))
-        .groupby("id")
-        .agg(col("id").count().cast("int64").alias("alike"))
-    )
-    for end in ("a", "b"):
-        counts = alike.select(col("id").alias(end), col("alike").alias(f"alike_{end}"))
-        near = near.join(counts, on=end)
-    columns = [col(name) for name in ("distance", "alike_a", "alike_b")]
-    weight = _batch(_weight, "int64")(*columns, usual_likenesses(images))
-    near = near.select(*(col(n) for n in ("a", "b", "cells")), weight.alias("weight"))
+    near = _with_weights(_among_nearest(keep(_near_pairs(points))), images)
+    sure = (col("weight") >= min_weight_single) & (col("alike") <= FEW_LIKENESSES)
+    single = near.where(sure).select(*_image_columns(), col("weight")).where(col("mirrored") == 0)
     votes = keep(
         near.explode(col("cells")).select(
             *_image_columns(), col("cells").alias("cell"), col("a"), col("b"), col("weight")
@@ -110,7 +105,13 @@ def votes_plan(
         col("mirrored"),
         when(one < two, one).otherwise(two).alias("weight"),
     )
-    return found.groupby("left", "right", "mirrored").agg(col("weight").max())
+    single = single.select(
+        when(query < other, query).otherwise(other).alias("left"),
+        when(query < other, other).otherwise(query).alias("right"),
+        col("mirrored"),
+        col("weight"),
+    )
+    return found.concat(single).groupby("left", "right", "mirrored").agg(col("weight").max())
 
 
 def features_frame(parquet: str) -> tuple[Any, list[str]]:
@@ -172,6 +173,39 @@ def votes_by_joins(rows: NDArray[Any], **limits: Any) -> Votes:
     return Votes(left, right, mirrored.astype(bool), weight)
 
 
+def _among_nearest(near: Any) -> Any:
+    """Those pairs that are among the nearest of one of the two, and how many others are like it."""
+    from daft import DataType, col
+    from daft.functions import when
+
+    steps = [f"step_{i}" for i in range(STEPS)]
+    ends = near.select(col("a").alias("id"), col("step")).concat(
+        near.select(col("b").alias("id"), col("step"))
+    )
+    counts = ends.groupby("id").agg(
+        *(when(col("step") == i, 1).otherwise(0).sum().alias(name) for i, name in enumerate(steps))
+    )
+    fields = {name: DataType.int64() for name in ("limit", "share", "alike")}
+    told = _batch(_nearest, DataType.struct(fields))(*(col(name) for name in steps))
+    counts = counts.select(col("id"), told.alias("told"))
+    for end in ("a", "b"):
+        own = [col("told").get(name).alias(f"{name}_{end}") for name in fields]
+        near = near.join(counts.select(col("id").alias(end), *own), on=end)
+    names = [f"{name}_{end}" for end in ("a", "b") for name in ("code", "limit", "share")]
+    counted = _batch(_counted, "bool")(col("step"), *(col(name) for name in names))
+    one, other = col("alike_a"), col("alike_b")
+    alike = when(one > other, one).otherwise(other).alias("alike")
+    columns = [col(name) for name in ("a", "b", "distance", "cells")]
+    return near.where(counted).select(*columns, alike)
+
+
+def _with_weights(near: Any, images: int) -> Any:
+    from daft import col
+
+    weight = _batch(_weight, "int64")(col("distance"), col("alike"), usual_likenesses(images))
+    return near.select(*(col(n) for n in ("a", "b", "cells", "alike")), weight.alias("weight"))
+
+
 def _near_pairs(points: Any) -> Any:
     """Pairs of keypoints of different images that share a word and are alike; a before b."""
     from daft import DataType, col
@@ -190,10 +224,12 @@ def _near_pairs(points: Any) -> Any:
         )
         pairs = pairs.join(own, on=end)
     ends = [col(f"{name}_{end}") for end in ("a", "b") for name in ("descriptor", *_PLACES)]
-    fields = {"distance": DataType.int64(), "cells": DataType.list(DataType.int64())}
+    number = DataType.int64()
+    fields = {"distance": number, "step": number, "cells": DataType.list(number)}
     compared = _batch(_compare, DataType.struct(fields))(*ends)
-    near = pairs.select(col("a"), col("b"), compared.alias("compared")).select(
-        col("a"), col("b"), *(col("compared").get(name).alias(name) for name in fields)
+    kept = [col(name) for name in ("a", "b", "code_a", "code_b")]
+    near = pairs.select(*kept, compared.alias("compared")).select(
+        *kept, *(col("compared").get(name).alias(name) for name in fields)
     )
     return near.where(col("distance") <= MAX_BITS)
 
@@ -234,7 +270,8 @@ def _point_fields() -> Any:
     from daft import DataType
 
     places = {name: DataType.float32() for name in _PLACES}
-    return DataType.struct({"id": DataType.int64(), "descriptor": DataType.binary(), **places})
+    numbers = {"id": DataType.int64(), "code": DataType.int64()}
+    return DataType.struct({**numbers, "descriptor": DataType.binary(), **places})
 
 
 def _word_fields() -> Any:
@@ -259,8 +296,10 @@ def _points(images: Series, rows: Series) -> Any:
         columns["id"] = number[row] * KEYPOINTS + place + (int(mirrored) << _MIRRORED_BIT)
         parts.append(columns | {"row": row})
     both = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    codes = codes_of(Keypoints.of(records, np.arange(len(records))), len(records))
+    both["code"] = codes[both["row"]].astype(np.int64)
     order = np.argsort(both["row"], kind="stable")
-    fields = {name: both[name][order] for name in ("id", "descriptor", *_PLACES)}
+    fields = {name: both[name][order] for name in ("id", "code", "descriptor", *_PLACES)}
     return _lists(np.bincount(both["row"], minlength=len(number)), fields)
 
 
@@ -316,20 +355,41 @@ def _compare(*columns: Series) -> Any:
     descriptor = np.frombuffer(descriptors, np.uint8).reshape(-1, 32)
     named = dict(zip(_PLACES, places, strict=True))
     unmirrored = nothing.astype(np.bool_)
-    keypoints = Keypoints(n, nothing, unmirrored, descriptor, **named, alike=nothing)
+    keypoints = Keypoints(n, nothing, unmirrored, descriptor, **named)
     query = np.arange(n)
     cells = np.stack(list(keypoint_votes._cells(keypoints, query, query + n)), axis=1)
     cells = 2 * cells + np.arange(2)  # those of one grid are none of the other
     lists = pa.LargeListArray.from_arrays(2 * np.arange(n + 1), pa.array(cells.ravel()))
-    distance = pa.array(keypoints.distance(query, query + n))
-    return pa.StructArray.from_arrays([distance, lists], ["distance", "cells"])
+    distance = keypoints.distance(query, query + n)
+    columns_told = [pa.array(distance), pa.array(steps_of(distance)), lists]
+    return pa.StructArray.from_arrays(columns_told, ["distance", "step", "cells"])
 
 
-def _weight(distances: Series, ones: Series, others: Series, usual: int) -> NDArray[np.int64]:
-    """What a vote counts, see `keypoint_votes`."""
-    bits, one, other = map(_numbers, (distances, ones, others))
-    weight = np.square(keypoint_votes._NO_WEIGHT - bits)
-    return np.asarray(weight * usual // np.maximum(usual, np.maximum(one, other)))
+def _nearest(*steps: Series) -> Any:
+    """How far the nearest of some keypoints go, and how many others each is like."""
+    import pyarrow as pa
+
+    counts = np.minimum(np.stack([_numbers(step) for step in steps], axis=1), MOST_COUNTED)
+    told = *nearest_of(counts), counts.sum(axis=1)
+    columns = [pa.array(np.asarray(values, np.int64)) for values in told]
+    return pa.StructArray.from_arrays(columns, ["limit", "share", "alike"])
+
+
+def _counted(steps: Series, *columns: Series) -> NDArray[np.bool_]:
+    """Which pairs are among the nearest of one of the two, by code, limit and share of both."""
+    code_a, limit_a, share_a, code_b, limit_b, share_b = map(_numbers, columns)
+    ends = [
+        (limit.astype(np.uint8), share.astype(np.uint16))
+        for limit, share in ((limit_a, share_a), (limit_b, share_b))
+    ]
+    codes = code_a.astype(np.uint32), code_b.astype(np.uint32)
+    return among_nearest(ends, _numbers(steps), codes)
+
+
+def _weight(distances: Series, likenesses: Series, usual: int) -> NDArray[np.int64]:
+    """What a vote counts, see `alike.Collisions.weights`."""
+    weight = np.square(NO_WEIGHT - _numbers(distances))
+    return np.asarray(weight * usual // np.maximum(usual, _numbers(likenesses)))
 
 
 def _numbers(column: Series, dtype: Any = np.int64) -> NDArray[Any]:
