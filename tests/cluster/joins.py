@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from imgsim.comparators.local import LAYOUT, MIRRORED
@@ -57,6 +57,7 @@ seen = {"pairs": 0, "mirrored": 0, "crowded": 0, "tried": 0}
     st.sampled_from([0, 2, 20, 40]),
     st.sampled_from([2, 64]),
 )
+@example(1, 90, 30, 1, 0, 64)
 def joins_find_the_same(
     seed: int, images: int, most: int, pool: int, turned: int, counted: int
 ) -> None:
