@@ -1,9 +1,7 @@
 """Starts Daft: on this machine, or on Ray, which is a cluster or is started here too.
 
-Measured with Daft 0.7.26 and Ray 2.59 on two cores: Daft begins in 0.3 s and takes 0.2 ms for a row
-and 10 ms for a megabyte; Ray takes 5 to 7 s to start and 2.2 ms for a row. Ray Data, which could be
-used in the place of Daft, needs Ray on one machine too: 17 s for 80 rows, of which Daft alone takes
-less than one.
+What they cost, and why it is Daft and not Ray Data, stands in docs/cluster.md, with the figures of
+`benchmarks/cluster.py`.
 """
 
 from __future__ import annotations
@@ -83,13 +81,13 @@ def check_usable(name: str, address: str = "") -> None:
     UsageError
         The address is none.
     """
+    if address and name != "ray":
+        raise UsageError("an address of Ray goes with executor ray", "--executor ray")
     for package in ("daft", "ray")[: 2 if name == "ray" else 1]:
         if find_spec(package) is None:
             raise MethodUnavailable(
                 f"executor {name} needs the package {package}", "pip install 'imgsim[cluster]'"
             )
-    if address and name != "ray":
-        raise UsageError("an address of Ray goes with executor ray", "--executor ray")
     if address and _ADDRESS.fullmatch(address) is None:
         raise UsageError(
             f"{address!r} is no address of a Ray cluster", "HOST:PORT, or ray://HOST:PORT"
@@ -247,9 +245,9 @@ def in_thread(function: Callable[[], R]) -> R:
 def leave(exit_code: int) -> None:
     """End the program where an engine was started, before the engine ends itself.
 
-    What was written is on the disk then. Daft 0.7.26 crashed when Python ended in 2 of 16 runs with
-    process UDFs (SIGABRT and SIGSEGV after the last line), which would take the place of the exit
-    code. Processes of a Ray that was started here end with this one.
+    What was written is on the disk then. Daft 0.7.26 crashed when Python ended in 1 of 20 runs with
+    process UDFs (SIGSEGV after the last line), which would take the place of the exit code. A Ray
+    that was started here ends with this process, the last of its own within two minutes.
 
     Parameters
     ----------

@@ -71,9 +71,9 @@ class DaftExecutor(Executor):
         lost: Lost | None = None,
     ) -> Generator[tuple[int, Sequence[R | MoreMemory]]]:
         times = current()
-        place = replace(self.place, timed=times is not None, lost=secrets.token_hex(8))
+        place = replace(self.place, timed=times is not None, run=secrets.token_hex(8))
         if lost is not None:
-            sandboxes.LOST[place.lost] = lost
+            sandboxes.LOST[place.run] = lost
         try:
             for query in self._queries(batches, memory):
                 for number, pickled in self._with_second_try(query, place):
@@ -87,7 +87,7 @@ class DaftExecutor(Executor):
             self.close()
             raise
         finally:
-            sandboxes.LOST.pop(place.lost, None)
+            sandboxes.LOST.pop(place.run, None)
             if not self.keep:
                 self.close()
 
@@ -165,7 +165,8 @@ class DaftExecutor(Executor):
         finally:
             if not ended:
                 stopped.set()
-                self.close()
+                if self.place.name:
+                    sandboxes.stop(self.place.name, place.run)
             if ended or self.place.name:  # what Ray runs elsewhere is not waited for
                 thread.join(_END_SECONDS)
 

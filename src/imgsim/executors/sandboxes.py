@@ -42,8 +42,8 @@ class Place:
         The current folder, which relative paths begin at; empty if it is gone.
     timed : bool
         Whether the stages are measured.
-    lost : str
-        The name of a `Lost` in `LOST`, if that is in this process.
+    run : str
+        The name of the run, by which `LOST` has its `Lost`, if that is in this process.
     versions : tuple of str
         Of imgsim and of Python where the run was begun.
     """
@@ -54,12 +54,12 @@ class Place:
     max_memory: int
     folder: str
     timed: bool = False
-    lost: str = ""
+    run: str = ""
     versions: tuple[str, str] = (__version__, platform.python_version())
 
 
 LOST: dict[str, Lost] = {}
-"""Of the runs that were begun in this process, by `Place.lost`."""
+"""Of the runs that were begun in this process, by `Place.run`."""
 
 
 class Sandboxes(ProcessesExecutor):
@@ -101,8 +101,10 @@ class Sandboxes(ProcessesExecutor):
         with self._admitted(min(need or self.max_memory // self.jobs, self.max_memory)):
             try:
                 return self._run_batch(batch, own, times, lost)
-            except Died:
-                raise ImgsimError("the run was stopped") from None
+            except (Died, ImgsimError):
+                if self.stopped.is_set():  # it may have been starting then
+                    raise ImgsimError(_STOPPED_RUN) from None
+                raise
             finally:
                 for one in own:
                     self._release(one)
@@ -114,7 +116,7 @@ class Sandboxes(ProcessesExecutor):
                 lambda: self.stopped.is_set() or (self._free_places and need <= self._free_memory)
             )
             if self.stopped.is_set():
-                raise ImgsimError("the run was stopped")
+                raise ImgsimError(_STOPPED_RUN)
             self._free_places -= 1
             self._free_memory -= need
         try:
@@ -137,20 +139,32 @@ class Sandboxes(ProcessesExecutor):
 
 
 _OPEN: dict[tuple[str, int, float, int], Sandboxes] = {}
+_STOPPED: set[str] = set()
+_STOPPED_RUN = "the run was stopped"
 _LOCK = threading.Lock()
 
 
 def _sandboxes_of(place: Place) -> Sandboxes:
     key = place.name, place.jobs, place.timeout, place.max_memory
     with _LOCK:
+        if place.run in _STOPPED:
+            raise ImgsimError(_STOPPED_RUN)
         if key not in _OPEN:
             _OPEN[key] = Sandboxes(place.jobs, place.timeout, place.max_memory)
         return _OPEN[key]
 
 
-def stop(name: str) -> None:
-    """End the workers of this process that belong to `Place.name`, those at work too."""
+def stop(name: str, run: str = "") -> None:
+    """End the workers of this process that belong to `Place.name`, those at work too.
+
+    Parameters
+    ----------
+    name : str
+    run : str
+        A run whose batches may still come, and are refused.
+    """
     with _LOCK:
+        _STOPPED.update({run} - {""})
         ended = [_OPEN.pop(key) for key in list(_OPEN) if key[0] == name]
     for one in ended:
         one.stop()
@@ -192,7 +206,7 @@ def _run_row(need: int, pickled: bytes, pickled_place: bytes) -> bytes:
         place: Place = pickle.loads(pickled_place)
         _check_machine(place)
         batch: Batch[Any] = pickle.loads(pickled)
-        sandboxes, lost = _sandboxes_of(place), LOST.get(place.lost)
+        sandboxes, lost = _sandboxes_of(place), LOST.get(place.run)
         if place.timed:
             with measuring() as times:
                 done = sandboxes.run_one(batch, need, times, lost)
