@@ -27,16 +27,16 @@ def rows() -> np.ndarray:
     return np.concatenate([own, *changed, negative(own ^ flipped[8])])
 
 
-def _found(rows: np.ndarray, jobs: int = 2) -> dict[tuple[int, int], int]:
-    why: dict[tuple[int, int], int] = {}
-    columns = hashes.near_hashes(rows, jobs)
-    for left, right, how in zip(*(column.tolist() for column in columns), strict=True):
-        why[left, right] = why.get((left, right), 0) | how
-    return why
+def _found(rows: np.ndarray, start: int = 0) -> dict[tuple[int, int], int]:
+    columns = hashes.TurnedHashes(rows, 2).before(start, len(rows))
+    later, earlier, how = (column.tolist() for column in columns)
+    pairs = list(zip(earlier, later, strict=True))
+    assert [(b, a) for a, b in pairs] == sorted({(b, a) for a, b in pairs})
+    return dict(zip(pairs, how, strict=True))
 
 
 @needs_c
-@pytest.mark.parametrize("limit", ["_PAIRS_AT_ONCE", "_ROWS", "_QUERIES"])
+@pytest.mark.parametrize("limit", ["_AT_ONCE", "_FEW"])
 def test_c_and_the_engine_find_the_same(
     rows: np.ndarray, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,6 +48,7 @@ def test_c_and_the_engine_find_the_same(
     reasons = {1 << i for i in range(len(ORIENTATIONS))} | {NEGATIVE}
     assert set(compiled.values()) >= reasons
     assert all(left < right for left, right in compiled)
+    assert _found(rows, 200) == {p: how for p, how in compiled.items() if p[1] >= 200}
 
 
 @pytest.mark.parametrize("compiled", [True, False])

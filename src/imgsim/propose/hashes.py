@@ -6,8 +6,8 @@ asked for each orientation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,77 +25,116 @@ HASH_RADIUS = 48
 """Bits of 256. Of 250 unrelated photos no two come nearer than 90, receipts of one shop do."""
 
 _SIDE = 16
-_QUERIES = 512
-_ROWS = 1 << 16
-_PAIRS_AT_ONCE = 1 << 26
+_AT_ONCE = 1 << 16
+_FEW = 1 << 20
+"""Pairs of rows that are compared by one thread: to start others would take longer."""
 
 
-def near_hashes(
-    hashes: NDArray[np.uint8], jobs: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Find pairs of hashes that are near in some orientation.
+class TurnedHashes:
+    """Hashes that are compared in all orientations.
 
     Parameters
     ----------
     hashes : ndarray of uint8, shape (n, 32)
     jobs : int
         Threads.
-
-    Returns
-    -------
-    left, right : ndarray of int64, shape (p,)
-        left < right; in no order, and a pair may come several times with different reasons.
-    how : ndarray of int64, shape (p,)
-        Bits, see `reasons`: of orientations, and `NEGATIVE`.
     """
-    empty = np.zeros(0, np.int64)
-    found = _compiled(hashes, jobs) if _hashes is not None else _by_engine(hashes, jobs)
-    parts = [(empty, empty, empty), *found]
-    left, right, how = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return left, right, how
 
+    def __init__(self, hashes: NDArray[np.uint8], jobs: int) -> None:
+        self.rows = np.ascontiguousarray(hashes)
+        self._jobs = jobs
 
-def _compiled(
-    hashes: NDArray[np.uint8], jobs: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    n = len(hashes)
-    plain, transposed = (_in_parts(hashes, transpose=t) for t in (False, True))
+    @cached_property
+    def engine(self) -> HammingEngine:
+        """Of the hashes as they are."""
+        return HammingEngine(self.rows, self._jobs)
 
-    def search(limits: tuple[int, int]) -> list[tuple[NDArray[np.uint64], NDArray[np.uint16]]]:
+    @cached_property
+    def _parts(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        return in_parts(self.rows, transpose=False), in_parts(self.rows, transpose=True)
+
+    def before(
+        self, start: int, stop: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Find the hashes near some of them that come before these.
+
+        Parameters
+        ----------
+        start, stop : int
+            Of the rows that ask.
+
+        Returns
+        -------
+        later, earlier : ndarray of int64, shape (p,)
+            Rows; no pair twice, ordered by both.
+        how : ndarray of int64, shape (p,)
+            Bits, see `reasons`: the orientations in which the later one's hash is like the earlier
+            one's, and `NEGATIVE`.
+        """
+        if _hashes is None:
+            return self._by_engine(start, stop)
+        size = stop - start
+        if size * stop > _FEW and self._jobs > 1:
+            size = -(-size // self._jobs)
+        limits = [(i, min(stop, i + size)) for i in range(start, stop, max(1, size))]
+        if len(limits) < 2:
+            near = [one for limit in limits for one in self._compiled(limit)]
+        else:
+            with ThreadPoolExecutor(self._jobs) as pool:
+                near = [one for some in pool.map(self._compiled, limits) for one in some]
+        pairs, how = (
+            np.concatenate([np.zeros(0, dtype), *(one[i] for one in near)])
+            for i, dtype in enumerate((np.uint64, np.uint16))
+        )
+        bits = (how >> len(ORIENTATIONS)).astype(np.int64) * NEGATIVE
+        bits |= how.astype(np.int64) & (KEYPOINTS - 1)
+        earlier = (pairs >> np.uint64(32)).astype(np.int64)
+        return (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64), earlier, bits
+
+    def _compiled(
+        self, limits: tuple[int, int]
+    ) -> list[tuple[NDArray[np.uint64], NDArray[np.uint16]]]:
         start, stop = limits
-        found, how = np.empty(max(_ROWS, stop), np.uint64), np.empty(max(_ROWS, stop), np.uint16)
+        room = max(_AT_ONCE, stop)
+        found, how = np.empty(room, np.uint64), np.empty(room, np.uint16)
         near = []
         while start < stop:
-            start, count = _hashes.search(start, stop, HASH_RADIUS, plain, transposed, found, how)
+            start, count = _hashes.search(start, stop, HASH_RADIUS, *self._parts, found, how)
             near.append((found[:count].copy(), how[:count].copy()))
         return near
 
-    with ThreadPoolExecutor(jobs) as pool:
-        for near in pool.map(search, _limits(n)):
-            for pairs, how in near:
-                left = (pairs >> np.uint64(32)).astype(np.int64)
-                right = (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
-                negative_too = (how >> len(ORIENTATIONS)).astype(np.int64) * NEGATIVE
-                yield left, right, negative_too | (how.astype(np.int64) & (KEYPOINTS - 1))
+    def _by_engine(
+        self, start: int, stop: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        codes, bits = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for bit, asked in wanted_hashes(self.rows[start:stop]):
+            number, row = self.engine.around(asked, HASH_RADIUS, before=stop)
+            earlier = row < number + start
+            codes.append((number[earlier] + start) * stop + row[earlier])
+            bits.append(np.full(len(codes[-1]), bit))
+        pairs, place = np.unique(np.concatenate(codes), return_inverse=True)
+        how = np.zeros(len(pairs), np.int64)
+        np.bitwise_or.at(how, place, np.concatenate(bits))
+        return pairs // max(1, stop), pairs % max(1, stop), how
 
 
-def _limits(n: int) -> Iterator[tuple[int, int]]:
-    """From which row to which, so that there is about as much to compare each time."""
-    start = 0
-    while start < n:
-        stop = min(n, start + max(1, _PAIRS_AT_ONCE // (start + 1)), max(2 * start, _QUERIES))
-        yield start, stop
-        start = stop
+def in_parts(hashes: NDArray[np.uint8], *, transpose: bool) -> NDArray[np.uint64]:
+    """Return each hash as four numbers: its bits of even rows and columns, of even and odd ones, ...
 
+    A mirror exchanges all bits of two of them, and so does a picture that is upside down.
 
-def _in_parts(hashes: NDArray[np.uint8], *, transpose: bool) -> NDArray[np.uint64]:
-    """Each hash as four numbers: the bits of even rows and columns, of even and odd ones, ...
+    Parameters
+    ----------
+    hashes : ndarray of uint8, shape (n, 32)
+    transpose : bool
 
-    Returns ndarray of uint64, shape (n, 4).
+    Returns
+    -------
+    ndarray of uint64, shape (n, 4)
     """
     parts = np.empty((len(hashes), 4), np.uint64)
-    for start in range(0, len(hashes), _ROWS):
-        here = slice(start, start + _ROWS)
+    for start in range(0, len(hashes), _AT_ONCE):
+        here = slice(start, start + _AT_ONCE)
         bits = np.unpackbits(hashes[here], axis=1).reshape(-1, _SIDE, _SIDE)
         if transpose:
             bits = bits.transpose(0, 2, 1)
@@ -103,20 +142,6 @@ def _in_parts(hashes: NDArray[np.uint8], *, transpose: bool) -> NDArray[np.uint6
             part = bits[:, number // 2 :: 2, number % 2 :: 2].reshape(len(bits), -1)
             parts[here, number] = np.packbits(part, axis=1).view(np.uint64)[:, 0]
     return parts
-
-
-def _by_engine(
-    hashes: NDArray[np.uint8], jobs: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
-    engine = HammingEngine(np.ascontiguousarray(hashes), jobs)
-    for bit, asked in wanted_hashes(engine.rows):
-        for start in range(0, len(hashes), _QUERIES):
-            stop = start + _QUERIES
-            query, row = engine.around(asked[start:stop], HASH_RADIUS, before=stop)
-            right = query + start
-            earlier = row < right
-            left = row[earlier]
-            yield left, right[earlier], np.full(len(left), bit, np.int64)
 
 
 def wanted_hashes(hashes: NDArray[np.uint8]) -> list[tuple[int, NDArray[np.uint8]]]:
