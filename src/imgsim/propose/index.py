@@ -20,15 +20,12 @@ from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, may_be_near, near_figures
 from imgsim.propose.keypoint_votes import Votes, votes_of_keypoints
 from imgsim.propose.keypoints import Keypoints
+from imgsim.propose.near_hashes import HASH_RADIUS, NEGATIVE, bit_back, wanted_hashes
 from imgsim.propose.proposals import (
     FIGURE,
-    HASH_RADIUS,
     INSET,
     KEYPOINTS,
     MIRRORED,
-    NEGATIVE,
-    bit_back,
-    wanted_hashes,
 )
 from imgsim.read.scratch import release
 

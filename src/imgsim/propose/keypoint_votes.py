@@ -10,7 +10,7 @@ search for texts (inverse document frequency: K. Sparck Jones, 1972, doi:10.1108
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,7 @@ def votes_of(
     min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
     among: NDArray[np.int64] | None = None,
     closed: NDArray[np.bool_] | None = None,
+    take: Callable[[Votes], object] | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes.
 
@@ -86,6 +87,8 @@ def votes_of(
     closed : ndarray of bool, shape (m,), optional
         Images that are not compared with each other. How common a keypoint is among them is not
         known then, so some more pairs may be found.
+    take : callable, optional
+        See `votes_of_keypoints`.
 
     Notes
     -----
@@ -96,7 +99,8 @@ def votes_of(
     keypoints = Keypoints.of(rows, among)
     if closed is not None:
         keypoints = keypoints.of_open(closed)
-    return votes_of_keypoints(keypoints, len(among), min_votes, min_weight, min_weight_mirrored)
+    least = min_votes, min_weight, min_weight_mirrored
+    return votes_of_keypoints(keypoints, len(among), *least, take=take)
 
 
 def votes_of_keypoints(
@@ -105,6 +109,7 @@ def votes_of_keypoints(
     min_votes: int = MIN_VOTES,
     min_weight: int = MIN_WEIGHT,
     min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
+    take: Callable[[Votes], object] | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes, see `votes_of`, by their keypoints.
 
@@ -115,6 +120,8 @@ def votes_of_keypoints(
         Number of images.
     min_votes, min_weight, min_weight_mirrored : int
         Of the votes of one transformation.
+    take : callable, optional
+        Takes the pairs, some at a time, a mirrored one perhaps twice; none are returned then.
     """
     parts = [np.zeros((2, 0), np.int64)]
     for query, other in keypoints.collisions():
@@ -136,6 +143,14 @@ def votes_of_keypoints(
                 enough &= (count >= min_votes) & (total >= least)
                 weights = np.minimum(weights, total)
             parts.append(np.stack([code[enough], weights[enough].astype(np.int64)]))
+        if take is not None:
+            take(_distinct_votes(parts, n))
+            parts = parts[:1]
+    return _distinct_votes(parts, n)
+
+
+def _distinct_votes(parts: list[NDArray[np.int64]], n: int) -> Votes:
+    """Each pair once, with its largest weight, of codes and weights of some, shape (2, m)."""
     chosen, weight = np.concatenate(parts, axis=1)
     mirrored, rest = np.divmod(chosen, n**2)
     query_image, other_image = np.divmod(rest, n)

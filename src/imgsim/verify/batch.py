@@ -20,7 +20,7 @@ from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
 from imgsim.errors import ImgsimError, is_out_of_memory
 from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.executors.limit import CRASHED, NO_MEMORY
-from imgsim.propose.proposals import HASH_RADIUS
+from imgsim.propose.near_hashes import HASH_RADIUS
 from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.stage_times import staged
