@@ -205,11 +205,15 @@ class RecipeRun:
         )
 
     def look_alikes(self) -> LookAlikes:
-        """Return the proposed pairs, whether they were verified or not, with all their files."""
+        """Return the proposed pairs, with all their files, and what resembles many others."""
         proposals = self._proposals
         upright = (proposals.why & 1).astype(bool)  # the first of the orientations
         contents = [self._members[number] for number in self._class]
-        return LookAlikes(contents, proposals.left, proposals.right, upright)
+        crowded = proposals.crowded
+        hashes = np.ascontiguousarray(records(self._verdicts.rows)["hash"][crowded])
+        return LookAlikes(
+            contents, proposals.left, proposals.right, upright, crowded, hashes, self._may_match
+        )
 
     def accepts(self, verdict: Verdict) -> bool:
         """Whether two pictures are duplicates."""

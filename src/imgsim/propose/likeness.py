@@ -17,6 +17,8 @@ _CELLS = COLOURS_SIDE**2
 _MIDDLE = 128
 """Taken off levels of 0 to 255: the products of two squares add up to 2 ** 24 at most then."""
 
+_CHANNELS = 4  # light, two of colour, details
+_AROUND = 5  # cells to a side
 _ROWS = 1024
 _PAIRS = 2048
 _DENSE = 16
@@ -28,14 +30,15 @@ class Likeness(NamedTuple):
 
     Attributes
     ----------
-    light, colours : ndarray of float32, shape (n,)
-        Correlations, of the light alone and of light and colours.
+    details, colours : ndarray of float32, shape (n,)
+        Correlations: of the light of each cell less that of those around it, which tells pictures
+        in another light (or with a vignette) apart; and of light and colours.
     levels : ndarray of float32, shape (n,)
         What is left between the two where light and contrast are made equal: root mean square, in
         levels of 256.
     """
 
-    light: NDArray[np.float32]
+    details: NDArray[np.float32]
     colours: NDArray[np.float32]
     levels: NDArray[np.float32]
 
@@ -55,8 +58,8 @@ class Squares:
         self._colours = colours
         self._among = among
         n = len(among)
-        self._sum = np.zeros((n, 3), np.int64)
-        self._spread = np.zeros((n, 3), np.int64)
+        self._sum = np.zeros((n, _CHANNELS), np.int64)
+        self._spread = np.zeros((n, _CHANNELS), np.int64)
         for start in range(0, n, _ROWS):
             levels = self._levels(np.arange(start, min(start + _ROWS, n)), None)
             total = levels.sum(axis=2).astype(np.int64)
@@ -65,12 +68,14 @@ class Squares:
             self._spread[start : start + _ROWS] = _CELLS * squares - total**2
 
     def _levels(self, places: NDArray[np.int64], how: Orientation | None) -> NDArray[np.float32]:
-        """Levels less 128, shape (n, 3, cells)."""
+        """Levels less 128, shape (n, 4, cells)."""
         colours = self._colours[self._among[places]]
         if how is not None:
             colours = _turned(colours, how)
-        levels = colours.reshape(len(places), _CELLS, 3).transpose(0, 2, 1).astype(np.float32)
-        levels -= _MIDDLE
+        levels = np.empty((len(places), _CHANNELS, _CELLS), np.float32)
+        levels[:, :3] = colours.reshape(len(places), _CELLS, 3).transpose(0, 2, 1)
+        levels[:, :3] -= _MIDDLE
+        levels[:, 3] = _details(colours[..., 0]).reshape(len(places), _CELLS)
         return levels
 
     def of(
@@ -102,17 +107,17 @@ class Squares:
     ) -> Likeness:
         shared = _CELLS * products - self._sum[own] * self._sum[other]
         spread = self._spread[own], self._spread[other]
-        light = sign * _correlation(shared[:, 0], spread[0][:, 0], spread[1][:, 0])
-        total = spread[0].sum(axis=1), spread[1].sum(axis=1)
-        colours = sign * _correlation(shared.sum(axis=1), *total)
+        details = sign * _correlation(shared[:, 3], spread[0][:, 3], spread[1][:, 3])
+        total = spread[0][:, :3].sum(axis=1), spread[1][:, :3].sum(axis=1)
+        colours = sign * _correlation(shared[:, :3].sum(axis=1), *total)
         left = np.minimum(*total) / _CELLS**2 * np.clip(1 - np.square(colours), 0, None)
         levels = np.where(colours > 0, np.sqrt(left), np.inf)
-        return Likeness(*(v.astype(np.float32) for v in (light, colours, levels)))
+        return Likeness(*(v.astype(np.float32) for v in (details, colours, levels)))
 
     def _products(
         self, own: NDArray[np.int64], other: NDArray[np.int64], how: Orientation | None
     ) -> Iterator[tuple[NDArray[np.int64] | slice, NDArray[np.int64]]]:
-        """Some of the pairs at a time, and the sums of products of their channels, shape (p, 3)."""
+        """Some of the pairs at a time, and the sums of products of their channels, shape (p, 4)."""
         owns, row = np.unique(own, return_inverse=True)
         others, column = np.unique(other, return_inverse=True)
         if len(owns) * len(others) > _DENSE * len(own):
@@ -128,11 +133,31 @@ class Squares:
         for start, first, stop in zip(bounds.tolist(), places[:-1], places[1:], strict=False):
             two = self._levels(others[start : start + _ROWS], None)
             here = order[first:stop]
-            found = np.empty((len(here), 3), np.int64)
-            for channel in range(3):
+            found = np.empty((len(here), _CHANNELS), np.int64)
+            for channel in range(_CHANNELS):
                 dense = one[:, channel] @ two[:, channel].T
                 found[:, channel] = dense[row[here], column[here] - start]
             yield here, found
+
+
+def _details(light: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """Levels of each cell less the mean of those around it, cut off at 127, shape (n, side, side).
+
+    Parameters
+    ----------
+    light : ndarray of uint8, shape (n, side, side)
+    """
+    pad = _AROUND // 2
+    padded = np.pad(light, ((0, 0), (pad, pad), (pad, pad)), "edge").astype(np.int16)
+    side = light.shape[1]
+    rows = np.zeros((len(light), side, padded.shape[2]), np.int16)
+    for i in range(_AROUND):
+        rows += padded[:, i : i + side]
+    around = np.zeros(light.shape, np.int16)
+    for i in range(_AROUND):
+        around += rows[:, :, i : i + side]
+    details = light - around // _AROUND**2
+    return np.asarray(np.clip(details, -127, 127))
 
 
 def _correlation(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 FEW = 32
 """Pictures that one resembles, up to which it is compared with all of them."""
 
-MOST_ALIKE = 4
+MOST_ALIKE = 2
 """Those by each measure that it is compared with where there are more. Of 350 frames of two fixed
 scenes and their copies of 18 kinds the frame itself was among so many by light and colours in
 nearly all cases but for vignettes (0.86), grey and sepia (0.75) and crops (0.69)."""

@@ -131,8 +131,8 @@ class NearHashes:
     def blocks(self) -> Iterator[tuple[Found, NDArray[np.float32]]]:
         """Yield the pairs, and how many levels are left between the two of each.
 
-        `Found.own` of each comes later in the order than `Found.other`; the two measures are light,
-        and light and colours. Nothing is always kept so far, see `represented`.
+        `Found.own` of each comes later in the order than `Found.other`; the two measures are
+        `Likeness.details` and `Likeness.colours`. Nothing is always kept so far, see `represented`.
         """
         n = len(self.order)
         start, size = self._open_from, min(_MOST_QUERIES, max(_FEWEST_QUERIES, _CELLS // max(1, n)))
@@ -184,14 +184,14 @@ class NearHashes:
         for bit, how in [*((1 << i, how) for i, how in enumerate(ORIENTATIONS)), (NEGATIVE, None)]:
             some = np.flatnonzero(bits & bit)
             if len(some):
-                light, colours, levels = self._squares.of(own[some], other[some], how)
-                best.light[some] = np.maximum(best.light[some], light)
+                details, colours, levels = self._squares.of(own[some], other[some], how)
+                best.details[some] = np.maximum(best.details[some], details)
                 best.colours[some] = np.maximum(best.colours[some], colours)
                 best.levels[some] = np.minimum(best.levels[some], levels)
         # the bit of the right one upon the left one
         why = np.where(own > other, bits, _backwards(bits))
         nothing = np.zeros(len(own), np.bool_)
-        return Found(own, other, why, np.stack([best.light, best.colours]), nothing), best.levels
+        return Found(own, other, why, np.stack([best.details, best.colours]), nothing), best.levels
 
     def represented(
         self, pairs: Found, levels: NDArray[np.float32], allowed: NDArray[np.bool_]

@@ -4,7 +4,7 @@ by keypoints."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, near_figures
 from imgsim.propose.keypoint_votes import Votes, votes_of
 from imgsim.propose.likeness import Squares
-from imgsim.propose.most_alike import Found, MostAlike, PairClass
+from imgsim.propose.most_alike import FEW, Found, MostAlike, PairClass
 from imgsim.propose.near_hashes import HASH_RADIUS, NearHashes, hash_bits
 from imgsim.propose.near_hashes import NEGATIVE as NEGATIVE
 from imgsim.stage_times import staged
@@ -47,9 +47,8 @@ class Proposals:
     left_out : int
         Pairs that may show the same picture and are not among these: of rows that resemble many
         others, see `most_alike`.
-    stands_for : ndarray of int64, shape (rows,), or None
-        The row that stands for each of those that are nearly the same; None where none was looked
-        for.
+    crowded : ndarray of int64, shape (m,)
+        Rows that more than `most_alike.FEW` others resemble by their hashes, ascending.
     """
 
     left: NDArray[np.int64]
@@ -57,7 +56,7 @@ class Proposals:
     why: NDArray[np.int64]
     weight: NDArray[np.int64]
     left_out: int = 0
-    stands_for: NDArray[np.int64] | None = None
+    crowded: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def pairs(self) -> list[tuple[int, int]]:
         """Left and right row of each."""
@@ -93,7 +92,7 @@ class Proposals:
         nothing = np.zeros(len(new), np.int64)
         why, weight = (np.concatenate([known, nothing]) for known in (self.why, self.weight))
         order = np.lexsort((right, left))
-        new_pairs = Proposals(left, right, why, weight, self.left_out, self.stands_for)
+        new_pairs = Proposals(left, right, why, weight, self.left_out, self.crowded)
         return new_pairs.only(order)
 
 
@@ -189,11 +188,8 @@ def propose(
     codes = [detailed[usual.left] * n + detailed[usual.right], one * n + other]
     pairs, bits = _united(codes, [usual.why, np.full(len(one), FIGURE, np.int64)])
     left, right = np.divmod(pairs, max(1, n))
-    stands_for = np.arange(n)
-    if usual.stands_for is not None:
-        stands_for[detailed] = detailed[usual.stands_for]
     weights = _weights(pairs, codes[0], usual.weight)
-    return Proposals(left, right, bits, weights, usual.left_out, stands_for)
+    return Proposals(left, right, bits, weights, usual.left_out, detailed[usual.crowded])
 
 
 def _united(
@@ -253,7 +249,7 @@ def limited(
     codes = [found.left * n + found.right, figures.left * n + figures.right]
     pairs, _ = _united(codes, [found.why, figures.why])
     chosen = np.isin(proposals.left * n + proposals.right, pairs)
-    return replace(proposals.only(chosen), left_out=found.left_out, stands_for=found.stands_for)
+    return replace(proposals.only(chosen), left_out=found.left_out, crowded=found.crowded)
 
 
 class _Usual:
@@ -296,7 +292,7 @@ class _Usual:
         self._kept = np.zeros(0, np.int64)
         self._codes: list[NDArray[np.int64]] = []
         self._why: list[NDArray[np.int64]] = []
-        self._stands_for = np.arange(self.n)
+        self._crowded = np.zeros(0, np.int64)
         self._by_hash = 0  # pairs that may match
         self._left_out = 0  # of others
         self._votes = _Limits(self.n, 1, asking, rules)
@@ -310,12 +306,12 @@ class _Usual:
             allowed = near.classes(found) == 1
             found.always[:] = search.represented(found, levels, allowed)
             near.add(found)
-        self._stands_for = search.stands_for
         if not self._by_hashes:
             kept = near.wanted()[0]
             self._kept = np.unique(self._codes_of(kept.only(kept.always)))
             return
         self._by_hash = near.may_match
+        self._crowded = near.crowded
         self._keep(near.wanted()[0])
         inset = _Limits(self.n, 2, self._asking, self._rules)
         for found in self._near_insets(search.engine, search.order, squares):
@@ -334,7 +330,8 @@ class _Usual:
         found, levels = search.of_pairs(by_hash.left, by_hash.right, by_hash.why & _BY_HASH)
         found.always[:] = search.represented(found, levels, near.classes(found) == 1)
         near.add(found)
-        self._stands_for, self._by_hash = search.stands_for, near.may_match
+        self._by_hash = near.may_match
+        self._crowded = near.crowded
         self._keep(near.wanted()[0])
         insets = pairs.only(pairs.why & INSET > 0)
         self._leave_out(inset.add(_insets(insets.left, insets.right, squares)), votes=False)
@@ -419,13 +416,13 @@ class _Usual:
             bits |= near | np.where(inset, INSET, 0)
             looked_at = (near > 0) & (self._rules.pair_class(left, right) == 1)
             left_out += self._by_hash - int(looked_at.sum())
-        return Proposals(left, right, bits, weight, left_out, self._stands_for)
+        return Proposals(left, right, bits, weight, left_out, self._crowded)
 
 
 def _insets(own: NDArray[np.int64], other: NDArray[np.int64], squares: Squares) -> Found:
-    light, colours, _ = squares.of(own, other, ORIENTATIONS[0])
+    details, colours, _ = squares.of(own, other, ORIENTATIONS[0])
     why = np.full(len(own), INSET, np.int64)
-    return Found(own, other, why, np.stack([light, colours]), np.zeros(len(own), np.bool_))
+    return Found(own, other, why, np.stack([details, colours]), np.zeros(len(own), np.bool_))
 
 
 class _Limits:
@@ -449,6 +446,12 @@ class _Limits:
         """The class of each pair."""
         own, other = pairs.own, pairs.other
         return self._rules.pair_class(np.minimum(own, other), np.maximum(own, other))
+
+    @property
+    def crowded(self) -> NDArray[np.int64]:
+        """Images that many others resemble which they may match."""
+        first = self._limits.get(1)
+        return np.zeros(0, np.int64) if first is None else np.flatnonzero(first.count > FEW)
 
     def add(self, pairs: Found) -> Found:
         """Take pairs, and return those that nobody wants any more."""
