@@ -189,10 +189,10 @@ def test_what_is_dropped_early_would_not_have_been_kept(monkeypatch: pytest.Monk
     nearness = rng.integers(0, 9, (2, len(left))).astype(np.float32)  # with many equal ones
     nothing = np.zeros(len(left), bool)
     every = Found(left, right, np.ones(len(left), np.int64), nearness, nothing)
-    expected = MostAlike(n, 2, np.ones(n, bool))
+    expected = MostAlike(n, 2, np.ones(n, bool), FEW, np.full(n, MOST_ALIKE))
     expected.add(every)
     monkeypatch.setattr(module, "_WAITING", 40)
-    parts = MostAlike(n, 2, np.ones(n, bool))
+    parts = MostAlike(n, 2, np.ones(n, bool), FEW, np.full(n, MOST_ALIKE))
     dropped = 0
     for one in rng.permutation(n):
         dropped += len(parts.add(every.only(left == one)))

@@ -15,7 +15,15 @@ from imgsim.neighbours.hamming import HammingEngine
 from imgsim.propose.figures import are_figures, near_figures
 from imgsim.propose.keypoint_votes import Votes, votes_of
 from imgsim.propose.likeness import Squares
-from imgsim.propose.most_alike import FEW, Found, MostAlike, PairClass
+from imgsim.propose.most_alike import (
+    FEW,
+    FEW_BY_KEYPOINTS,
+    MOST_ALIKE,
+    MOST_BY_KEYPOINTS,
+    Found,
+    MostAlike,
+    PairClass,
+)
 from imgsim.propose.near_hashes import HASH_RADIUS, NearHashes, hash_bits
 from imgsim.propose.near_hashes import NEGATIVE as NEGATIVE
 from imgsim.stage_times import staged
@@ -295,7 +303,8 @@ class _Usual:
         self._crowded = np.zeros(0, np.int64)
         self._by_hash = 0  # pairs that may match
         self._left_out = 0  # of others
-        self._votes = _Limits(self.n, 1, asking, rules)
+        self._votes_most = np.full(self.n, MOST_BY_KEYPOINTS)
+        self._votes = _Limits(self.n, 1, asking, rules, FEW_BY_KEYPOINTS, self._votes_most)
 
     def add_near_hashes(self, jobs: int) -> None:
         """Add the pairs with near hashes, before any votes."""
@@ -312,6 +321,7 @@ class _Usual:
             return
         self._by_hash = near.may_match
         self._crowded = near.crowded
+        self._votes_most[self._crowded] = MOST_ALIKE
         self._keep(near.wanted()[0])
         inset = _Limits(self.n, 2, self._asking, self._rules)
         for found in self._near_insets(search.engine, search.order, squares):
@@ -332,6 +342,7 @@ class _Usual:
         near.add(found)
         self._by_hash = near.may_match
         self._crowded = near.crowded
+        self._votes_most[self._crowded] = MOST_ALIKE
         self._keep(near.wanted()[0])
         insets = pairs.only(pairs.why & INSET > 0)
         self._leave_out(inset.add(_insets(insets.left, insets.right, squares)), votes=False)
@@ -434,11 +445,21 @@ class _Limits:
         Pairs of the first class so far.
     """
 
-    def __init__(self, n: int, measures: int, asking: NDArray[np.bool_], rules: PairRules) -> None:
+    def __init__(
+        self,
+        n: int,
+        measures: int,
+        asking: NDArray[np.bool_],
+        rules: PairRules,
+        few: int = FEW,
+        most: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._few = few
         self._rules = rules
         self._measures = measures
         self._asking = asking
         self._n = n
+        self._most = np.full(n, MOST_ALIKE) if most is None else most
         self._limits: dict[int, MostAlike] = {}
         self.may_match = 0
 
@@ -465,7 +486,9 @@ class _Limits:
             if number:
                 limit = self._limits.get(number)
                 if limit is None:
-                    limit = self._limits[number] = MostAlike(self._n, self._measures, self._asking)
+                    limit = self._limits[number] = MostAlike(
+                        self._n, self._measures, self._asking, self._few, self._most
+                    )
                 some = classes == number
                 dropped.append(limit.add(pairs.only(some), ~equal[some]))
         return Found.joined(dropped, self._measures)
