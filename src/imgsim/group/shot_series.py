@@ -160,7 +160,7 @@ def _near_in_time(
     candidates: LookAlikes, metadata: dict[str, Metadata]
 ) -> Iterator[tuple[Shot, Shot, bool]]:
     """Yield the candidates that may be of one moment, and whether they are alike as they are."""
-    if not len(candidates.left):
+    if not len(candidates.left) and not len(candidates.crowded):
         return
     shots = [first_dated(some, metadata) for some in candidates.contents]
     seconds = np.array([moment_seconds(shot) for shot in shots])
