@@ -33,7 +33,8 @@ MIRRORED = KEYPOINTS << 1
 INSET = NEGATIVE << 1
 FIGURE = INSET << 1
 _BY_HASH = (KEYPOINTS - 1) | NEGATIVE
-_QUERIES = 512
+_QUERIES, _FEWEST_QUERIES = 512, 16
+_MOST_PAIRS = 1 << 21  # of one block
 _ROWS = 4096
 
 
@@ -363,8 +364,9 @@ class _Usual:
         No pair twice: of two that hold pictures the one with the lesser number asks.
         """
         holding = np.flatnonzero(self._holding)
-        for start in range(0, len(holding), _QUERIES):
-            part = holding[start : start + _QUERIES]
+        size = max(_FEWEST_QUERIES, min(_QUERIES, _MOST_PAIRS // max(1, self.n)))
+        for start in range(0, len(holding), size):
+            part = holding[start : start + size]
             number, row = engine.around(self._inset_hashes[part], HASH_RADIUS)
             own, other = part[number], order[row]
             use = (own != other) & (self._asking[own] | self._asking[other])
