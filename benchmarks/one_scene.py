@@ -1,17 +1,20 @@
 """What folders of frames of one scene cost, and which frames stand in groups.
 
-    python benchmarks/one_scene.py [--frames 60 120 240] [--imgsim SRC]
+    python benchmarks/one_scene.py [--frames 60 120 240] [--kinds scene noise saved] [--imgsim SRC]
 
 writes benchmarks/results/one-scene.json. Frames of a fixed camera are painted: a landscape in
 changing light, in each frame one to three things from other landscapes elsewhere, with noise, as
 JPEG. No two are copies: what stands in a group is counted as wrong. One frame in ten also has a
-copy of 60 % of its width and quality 70, all of which are to be found. Processor seconds are those
-of find-dupes with all its processes, cold, beside another source tree of imgsim if one is given.
+copy of 60 % of its width and quality 70, all of which are to be found. The kind `noise` is one
+frame with other noise in each file, and `saved` one picture in many sizes and qualities: all of
+these are copies, and should stand in one group. Processor seconds and memory are those of
+find-dupes with all its processes, cold, beside another source tree of imgsim if one is given.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -52,6 +55,32 @@ def write_frames(folder: Path, n: int, seed: int) -> dict[str, str]:
     return copies
 
 
+def write_noise(folder: Path, n: int, seed: int) -> dict[str, str]:
+    """Write frames that differ in noise alone."""
+    scene = landscape(seed, WIDTH, HEIGHT).astype(np.float64)
+    names = [f"{number:05}.jpg" for number in range(n)]
+    for number, name in enumerate(names):
+        noise = np.random.default_rng([seed, number]).normal(0, _NOISE, scene.shape)
+        image = Image.fromarray(np.clip(scene + noise, 0, 255).astype(np.uint8))
+        image.save(folder / name, quality=88)
+    return dict.fromkeys(names[1:], names[0])
+
+
+def write_saved(folder: Path, n: int, seed: int) -> dict[str, str]:
+    """Write one picture in many sizes and qualities."""
+    picture = Image.fromarray(landscape(seed, 640, 480))
+    names = [f"{number:05}.jpg" for number in range(n)]
+    for number, name in enumerate(names):
+        rng = np.random.default_rng([seed, number])
+        width = round(640 * rng.uniform(0.5, 1))
+        small = picture.resize((width, width * 3 // 4), Image.Resampling.LANCZOS)
+        small.save(folder / name, quality=int(rng.integers(55, 96)))
+    return dict.fromkeys(names[1:], names[0])
+
+
+KINDS = {"scene": write_frames, "noise": write_noise, "saved": write_saved}
+
+
 def _put_thing(image: Image.Image, other: Image.Image, rng: np.random.Generator) -> None:
     width = int(rng.uniform(20, 60))
     height = int(width * rng.uniform(0.7, 2))
@@ -78,13 +107,15 @@ def measure(folder: Path, copies: dict[str, str], source: Path | None) -> dict[s
     for group in found["groups"]:
         names = {Path(member["path"]).name for member in group["members"]}
         shown = {copies.get(name, name) for name in names}
-        right += sum(copies.get(name) in names for name in names if name in copies)
+        right += sum(copies.get(name) in names for name in names)
         wrong += len(shown) - 1
     files = found["images"]
     return {
         "files": files,
         "processor_seconds": round(run.cpu_seconds, 2),
         "milliseconds_a_file": round(1000 * run.cpu_seconds / files, 1),
+        "peak_mb": round(run.peak_mb),
+        "groups": len(found["groups"]),
         "copies_found": right,
         "copies": len(copies),
         "frames_beside_another_frame": wrong,
@@ -95,21 +126,23 @@ def measure(folder: Path, copies: dict[str, str], source: Path | None) -> dict[s
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, nargs="+", default=[60, 120, 240])
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--imgsim", type=Path, metavar="SRC", help="another source tree")
     parser.add_argument("--most-frames", type=int, default=60, help="for that one")
     parser.add_argument("--seed", type=int, default=31)
     given = parser.parse_args()
     results: dict[str, Any] = {}
-    for n in given.frames:
+    for n, kind in itertools.product(given.frames, given.kinds):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            copies = write_frames(folder, n, given.seed)
-            results[str(n)] = {"imgsim": measure(folder, copies, None)}
+            copies = KINDS[kind](folder, n, given.seed)
+            own = {"imgsim": measure(folder, copies, None)}
             if given.imgsim is not None and n <= given.most_frames:
-                results[str(n)]["other"] = measure(folder, copies, given.imgsim)
-        print(n, json.dumps(results[str(n)]), flush=True)
+                own["other"] = measure(folder, copies, given.imgsim)
+        results.setdefault(kind, {})[str(n)] = own
+        print(kind, n, json.dumps(own), flush=True)
     document = record.machine("python benchmarks/one_scene.py", "numpy", "pillow")
-    record.write("one-scene", document | {"seed": given.seed, "frames": results})
+    record.write("one-scene", document | {"seed": given.seed, "kinds": results})
 
 
 if __name__ == "__main__":

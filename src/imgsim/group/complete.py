@@ -203,15 +203,16 @@ class _Groups:
             return []
         pictures = self.verdicts.pictures
         largest = max(pictures[i].pixels for i in members if i not in stretched)
+        every, among = np.array(members), set(members)
         fit = [
             i
             for i in sorted(members, key=lambda i: self.place[i])
             if i not in stretched
             and not (pictures[i].facts.damage or pictures[i].suspect)
             and _SMALLER * pictures[i].pixels >= largest
-            and self.may_match(np.array([j for j in members if j != i]), i).all()
+            and (self.may_match(every, i) | (every == i)).all()
             and (self.by_content or i in centres)
-            and not any(self._shows_more(j, i) for j in members)
+            and not any(j in among and self._shows_more(j, i) for j in self.matches.get(i, ()))
         ]
         # the centres so far, then those that match most
         fit.sort(key=lambda i: (i not in centres, -len(self.matches.get(i, ()))))
@@ -229,12 +230,13 @@ class _Groups:
             if first in shape:
                 continue
             shape[first], open_ends = first, [first]
-            while open_ends:
+            rest = [i for i in members if i not in shape]
+            while open_ends and rest:
                 one = open_ends.pop()
-                for other in members:
-                    if other not in shape and self._are_of_one_shape(one, other):
-                        shape[other] = first
-                        open_ends.append(other)
+                alike = {i for i in rest if self._are_of_one_shape(one, i)}
+                shape |= dict.fromkeys(alike, first)
+                open_ends += alike
+                rest = [i for i in rest if i not in alike]
         count = Counter(shape.values())
         if len(count) == 1:
             return set()

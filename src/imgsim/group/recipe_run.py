@@ -21,8 +21,7 @@ from imgsim.group.complete import complete
 from imgsim.group.rules import MayMatch, Rules, classes_of, flat_keys, split_flat
 from imgsim.group.shot_series import LookAlikes
 from imgsim.propose.figures import are_figures
-from imgsim.propose.most_alike import most_alike
-from imgsim.propose.proposals import Proposals, propose
+from imgsim.propose.proposals import PairRules, Proposals, propose
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Candidates, NotCompared, Picture, Transform, Verdict, in_path_order
@@ -108,7 +107,7 @@ class RecipeRun:
         options: RunOptions,
         *,
         residuals: bool = False,
-        proposed: Callable[[Sequence[Picture]], Proposals] | None = None,
+        proposed: Callable[[Sequence[Picture], PairRules], Proposals] | None = None,
     ) -> None:
         self.recipe = recipe
         self.max_distance = max_distance
@@ -130,12 +129,14 @@ class RecipeRun:
         }
         self._may_match = MayMatch(self._pictures, rules)
         rows = collection.features(recipe.extractor, self._pictures).rows
+        pair_rules = self._pair_rules()
         self._proposed = self._with_copies(
-            proposed(self._pictures) if proposed else self._propose(rows, options)
+            proposed(self._pictures, pair_rules)
+            if proposed
+            else self._propose(rows, options, pair_rules)
         )
         allowed = self._may_match(self._proposed.left, self._proposed.right)
-        self._look_alikes = self._proposed.only(allowed)
-        self._proposals = self._most_alike(records(rows)["colours"])
+        self._proposals = self._proposed.only(allowed)
         self._verdicts = Verdicts(
             self._pictures,
             rows,
@@ -153,7 +154,9 @@ class RecipeRun:
     def __exit__(self, *error: object) -> None:
         self._verdicts.close()
 
-    def _propose(self, rows: NDArray[np.generic], options: RunOptions) -> Proposals:
+    def _propose(
+        self, rows: NDArray[np.generic], options: RunOptions, rules: PairRules
+    ) -> Proposals:
         """Pairs worth verifying."""
         flat = np.array([p.facts.flat for p in self._pictures], np.bool_)
         references = np.array([p.file.reference for p in self._pictures], np.bool_)
@@ -170,23 +173,29 @@ class RecipeRun:
             flat=flat,
             closed=references if references.any() else None,  # no two of them may match
             votes=votes,
+            rules=rules,
         )
 
-    def _most_alike(self, colours: NDArray[np.uint8]) -> Proposals:
-        """Those of the pairs that may match which are to be verified."""
-        references = np.array([p.file.reference for p in self._pictures], np.bool_)
-        rank = np.array(self._class, np.int64)
-        pairs = self._look_alikes
+    def _pair_rules(self) -> PairRules:
+        """Which pairs may match, or could if they did not lie below one argument."""
         content = np.unique(
             [self._content[p.identity] for p in self._pictures], return_inverse=True
         )[1]
-        equal = content[pairs.left] == content[pairs.right]
-        return most_alike(pairs, colours, rank, references, equal)
+        may_match = self._may_match
+        could_match = MayMatch(self._pictures, Rules()) if self.rules.isolate else None
+
+        def pair_class(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.uint8]:
+            allowed = may_match(left, right)
+            others = 0 if could_match is None else np.where(could_match(left, right), 2, 0)
+            return np.where(allowed, 1, others).astype(np.uint8)
+
+        order = np.argsort(np.array(self._class, np.int64))
+        return PairRules(order, content.astype(np.int64), pair_class)
 
     @property
     def left_out(self) -> int:
-        """Pairs that were proposed and are not verified: see `most_alike`."""
-        return len(self._look_alikes.why) - len(self._proposals.why)
+        """Pairs that may match and are not verified, of files like many others."""
+        return self._proposed.left_out
 
     def _with_copies(self, proposals: Proposals) -> Proposals:
         """Pairs worth verifying, and all copies of a content, whether worth it or not."""
@@ -205,11 +214,15 @@ class RecipeRun:
         )
 
     def look_alikes(self) -> LookAlikes:
-        """Return the proposed pairs, whether they were verified or not, with all their files."""
-        proposals = self._look_alikes
+        """Return the proposed pairs, with all their files, and what resembles many others."""
+        proposals = self._proposals
         upright = (proposals.why & 1).astype(bool)  # the first of the orientations
         contents = [self._members[number] for number in self._class]
-        return LookAlikes(contents, proposals.left, proposals.right, upright)
+        crowded = proposals.crowded
+        hashes = np.ascontiguousarray(records(self._verdicts.rows)["hash"][crowded])
+        return LookAlikes(
+            contents, proposals.left, proposals.right, upright, crowded, hashes, self._may_match
+        )
 
     def accepts(self, verdict: Verdict) -> bool:
         """Whether two pictures are duplicates."""

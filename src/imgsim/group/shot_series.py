@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.decode.metadata import Metadata
-from imgsim.group.rules import Rules
+from imgsim.group.rules import MayMatch, Rules
 from imgsim.group.shots import (
     MOMENT_SECONDS,
     Shot,
@@ -25,6 +25,7 @@ from imgsim.group.shots import (
     same_moment,
     shot_stem,
 )
+from imgsim.propose.near_hashes import hash_bits
 from imgsim.types import Group, Picture, Relation
 
 ReadMetadata = Callable[[Sequence[Picture]], Mapping[str, Metadata]]
@@ -44,23 +45,33 @@ class LookAlikes:
         Places in `contents`, which the rules allow to match.
     upright : ndarray of bool, shape (n,)
         Their hashes are alike as they are: nothing is turned, cut off or added.
+    crowded : ndarray of int64, shape (m,)
+        Places of what resembles many others, of whose pairs not all are here.
+    hashes : ndarray of uint8, shape (m, 32)
+        Of these.
+    may_match : MayMatch or None
+        The rules for the first of each of `contents`; None if there are none.
     """
 
     contents: Sequence[Sequence[Picture]]
     left: NDArray[np.int64]
     right: NDArray[np.int64]
     upright: NDArray[np.bool_]
+    crowded: NDArray[np.int64]
+    hashes: NDArray[np.uint8]
+    may_match: MayMatch | None
 
     @classmethod
     def none(cls) -> LookAlikes:
         """No pair."""
         nothing = np.zeros(0, np.int64)
-        return cls((), nothing, nothing, np.zeros(0, np.bool_))
+        no_hashes = np.zeros((0, 32), np.uint8)
+        return cls((), nothing, nothing, np.zeros(0, np.bool_), nothing, no_hashes, None)
 
     @property
     def pictures(self) -> list[Picture]:
         """All pictures of the pairs."""
-        places = np.flatnonzero(np.bincount(np.concatenate([self.left, self.right])))
+        places = np.unique(np.concatenate([self.left, self.right, self.crowded]))
         return [picture for place in places.tolist() for picture in self.contents[place]]
 
 
@@ -149,7 +160,7 @@ def _near_in_time(
     candidates: LookAlikes, metadata: dict[str, Metadata]
 ) -> Iterator[tuple[Shot, Shot, bool]]:
     """Yield the candidates that may be of one moment, and whether they are alike as they are."""
-    if not len(candidates.left):
+    if not len(candidates.left) and not len(candidates.crowded):
         return
     shots = [first_dated(some, metadata) for some in candidates.contents]
     seconds = np.array([moment_seconds(shot) for shot in shots])
@@ -162,6 +173,29 @@ def _near_in_time(
         pair = shots[one], shots[other]
         if pair[0].picture.identity != pair[1].picture.identity:
             yield *pair, upright
+    for one, other, upright in _crowded_in_time(candidates, seconds):
+        pair = shots[one], shots[other]
+        if pair[0].picture.identity != pair[1].picture.identity:
+            yield *pair, upright
+
+
+def _crowded_in_time(
+    candidates: LookAlikes, seconds: NDArray[np.float64]
+) -> Iterator[tuple[int, int, bool]]:
+    """The same of what resembles many others: each with those right after it."""
+    dated = np.flatnonzero(np.isfinite(seconds[candidates.crowded]))
+    dated = dated[np.argsort(seconds[candidates.crowded[dated]], kind="stable")]
+    for step in range(1, _NEIGHBOURS + 1):
+        one, other = dated[:-step], dated[step:]
+        apart = seconds[candidates.crowded[other]] - seconds[candidates.crowded[one]]
+        near = apart <= 2 * MOMENT_SECONDS
+        left, right = np.minimum(one[near], other[near]), np.maximum(one[near], other[near])
+        bits = hash_bits(candidates.hashes, left, right)
+        ends = candidates.crowded[left], candidates.crowded[right]
+        if candidates.may_match is not None:
+            bits[~candidates.may_match(*ends)] = 0
+        for i in np.flatnonzero(bits).tolist():
+            yield int(ends[0][i]), int(ends[1][i]), bool(bits[i] & 1)
 
 
 def _chain(shots: Sequence[Shot], group_of: Mapping[str, int]) -> Iterator[Link]:

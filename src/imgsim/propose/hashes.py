@@ -119,7 +119,7 @@ class TurnedHashes:
 
 
 def in_parts(hashes: NDArray[np.uint8], *, transpose: bool) -> NDArray[np.uint64]:
-    """Return each hash as four numbers: its bits of even rows and columns, of even and odd ones, ...
+    """Return each hash as four numbers: bits of even rows and columns, of even and odd ones, ...
 
     A mirror exchanges all bits of two of them, and so does a picture that is upside down.
 

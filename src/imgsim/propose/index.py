@@ -1,7 +1,8 @@
 """Images that are asked about again and again, prepared once.
 
 What it proposes for an image are the pairs that `propose` has for it beside the same images as
-closed ones, for the same reasons. It does not depend on what else is asked.
+closed ones, for the same reasons, before any are left out of images that resemble many others (see
+`proposals.limited`). It does not depend on what else is asked.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ search for texts (inverse document frequency: K. Sparck Jones, 1972, doi:10.1108
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,7 @@ def votes_of(
     closed: NDArray[np.bool_] | None = None,
     *,
     min_weight_single: int = MIN_WEIGHT_SINGLE,
+    take: Callable[[Votes], object] | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes, or a single sure one.
 
@@ -93,6 +94,8 @@ def votes_of(
         known then, so some more pairs may be found.
     min_weight_single : int
         Of one vote that is enough by itself.
+    take : callable, optional
+        See `votes_of_keypoints`.
 
     Notes
     -----
@@ -104,7 +107,7 @@ def votes_of(
     if closed is not None:
         keypoints = keypoints.of_open(closed)
     least = min_votes, min_weight, min_weight_mirrored, min_weight_single
-    return votes_of_keypoints(keypoints, len(among), *least)
+    return votes_of_keypoints(keypoints, len(among), *least, take=take)
 
 
 def votes_of_keypoints(
@@ -114,6 +117,7 @@ def votes_of_keypoints(
     min_weight: int = MIN_WEIGHT,
     min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
     min_weight_single: int = MIN_WEIGHT_SINGLE,
+    take: Callable[[Votes], object] | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes, see `votes_of`, by their keypoints.
 
@@ -126,6 +130,8 @@ def votes_of_keypoints(
         Of the votes of one transformation.
     min_weight_single : int
         Of one vote that is enough by itself, in no mirror.
+    take : callable, optional
+        Takes the pairs, some at a time, a mirrored one perhaps twice; none are returned then.
     """
     parts = [np.zeros((2, 0), np.int64)]
     collisions = Collisions(keypoints, n, usual_likenesses(n))
@@ -149,6 +155,14 @@ def votes_of_keypoints(
                 enough &= (count >= min_votes) & (total >= least)
                 weights = np.minimum(weights, total)
             parts.append(np.stack([code[enough], weights[enough].astype(np.int64)]))
+        if take is not None:
+            take(_distinct_votes(parts, n))
+            parts = parts[:1]
+    return _distinct_votes(parts, n)
+
+
+def _distinct_votes(parts: list[NDArray[np.int64]], n: int) -> Votes:
+    """Each pair once, with its largest weight, of codes and weights of some, shape (2, m)."""
     chosen, weight = np.concatenate(parts, axis=1)
     mirrored, rest = np.divmod(chosen, n**2)
     query_image, other_image = np.divmod(rest, n)

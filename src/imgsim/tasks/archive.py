@@ -17,7 +17,7 @@ from imgsim.decisions.records import Decision
 from imgsim.group.rules import flat_identity
 from imgsim.propose.gallery import Gallery
 from imgsim.propose.index import ProposalIndex, RowArray, bits_between
-from imgsim.propose.proposals import Proposals
+from imgsim.propose.proposals import PairRules, Proposals, limited
 from imgsim.read.options import RunOptions
 from imgsim.read.spool import Slot
 from imgsim.read.table import Collection, FeatureTable
@@ -172,12 +172,18 @@ class Archive:
             tables={self._extractor: table},
             slots={**self._read.slots, **slots},
         )
+
+        def proposed(pictures: Sequence[Picture], rules: PairRules) -> Proposals:
+            own = records(read.features(self._extractor, pictures).rows)
+            closed = np.array([p.file.reference for p in pictures], np.bool_)
+            return limited(_proposals(pictures, why), own, closed, rules)
+
         copies = copies_between(
             self.criterion,
             queries,
             there,
             read,
-            lambda pictures: _proposals(pictures, why),
+            proposed,
             k,
             self._options,
             self._decisions,

@@ -25,7 +25,7 @@ from imgsim.group.roles import with_role
 from imgsim.group.rules import MayMatch, Rules, equal_pixels
 from imgsim.measure.differences import Differences
 from imgsim.measure.measuring import MeasuredPair, measure_pairs
-from imgsim.propose.proposals import Proposals
+from imgsim.propose.proposals import PairRules, Proposals
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
 from imgsim.read.metadata import metadata_of
@@ -35,7 +35,7 @@ from imgsim.tasks.arguments import Criterion
 from imgsim.tasks.matching import DistanceMatching
 from imgsim.types import SURENESS, Member, NotCompared, Picture, Skipped, kind_of
 
-Proposed = Callable[[Sequence[Picture]], Proposals]
+Proposed = Callable[[Sequence[Picture], PairRules], Proposals]
 
 _OUTSIDE, _INSIDE = "queries", "gallery"  # roots: within one of them nothing is matched
 

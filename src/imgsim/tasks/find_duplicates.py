@@ -33,7 +33,7 @@ from imgsim.index.snapshot import Snapshot
 from imgsim.measure.differences import Differences
 from imgsim.measure.measuring import MeasuredPair, measure_pairs
 from imgsim.profile import Profile
-from imgsim.propose.proposals import Proposals
+from imgsim.propose.proposals import PairRules, Proposals
 from imgsim.read.collect import collect
 from imgsim.read.equal_samples import with_sample_digests
 from imgsim.read.hidden_damage import HiddenDamage
@@ -493,7 +493,7 @@ def _matched(
     collection: Collection,
     rules: Rules,
     options: RunOptions,
-    proposed: Callable[[Sequence[Picture]], Proposals] | None = None,
+    proposed: Callable[[Sequence[Picture], PairRules], Proposals] | None = None,
 ) -> Iterator[_Matched]:
     """Find the groups among the pictures, around those that show and match most."""
     recipe = criterion.comparator

@@ -21,7 +21,7 @@ from imgsim.index.snapshot import Snapshot
 from imgsim.index.sources import shown_path
 from imgsim.propose.index import ProposalIndex, bits_between
 from imgsim.propose.keypoint_votes import Votes
-from imgsim.propose.proposals import Proposals, propose
+from imgsim.propose.proposals import PairRules, Proposals, propose
 from imgsim.propose.reasons import KEYPOINTS, MIRRORED
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection, FeatureTable
@@ -200,13 +200,14 @@ class IndexReferences:
             table.add(digest, own)
         return replace(collection, pictures=tuple(pictures), tables={extractor: table})
 
-    def propose(self, pictures: Sequence[Picture]) -> Proposals:
+    def propose(self, pictures: Sequence[Picture], rules: PairRules) -> Proposals:
         """Find the pairs of some pictures of `collection` that are worth verifying.
 
         Parameters
         ----------
         pictures : sequence of Picture
             In order of their digests.
+        rules : PairRules
         """
         rows = records(self.collection.features(self._recipe.extractor, pictures).rows)
         flat = np.array([p.facts.flat for p in pictures], np.bool_)
@@ -218,6 +219,7 @@ class IndexReferences:
             flat=flat,
             closed=closed,
             votes=self._votes(pictures, rows, flat),
+            rules=rules,
         )
 
     def _votes(

@@ -90,6 +90,7 @@ class Verdicts:
         self.verified = 0
         self._digests = [picture.digest for picture in pictures]
         self._content = cache(lambda place: Content.of(pictures[place]))
+        self._label_of: dict[int, str] = {}
         self._why: dict[tuple[int, int], int] = {}
         self._asked: set[tuple[int, int]] = set()
         self._failed: dict[tuple[str, str], str] = {}  # and why
@@ -178,8 +179,13 @@ class Verdicts:
         That is also how the pair may lie upon each other: another method, or another folder, may
         propose it for other reasons; and what had to be told of it.
         """
-        decoder = decoder_id(self.options.decode)
-        return f"verdict/{VERSION} {why} {decoder}{self.needed.label}"
+        label = self._label_of.get(why)
+        if label is None:
+            # one for all pairs: there may be millions
+            decoder = decoder_id(self.options.decode)
+            label = f"verdict/{VERSION} {why} {decoder}{self.needed.label}"
+            self._label_of[why] = label
+        return label
 
     def verify(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Verify those pairs that were not verified before; of others than the proposed none."""
