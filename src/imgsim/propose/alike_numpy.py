@@ -32,7 +32,36 @@ def search(
 ) -> tuple[int, int]:
     """Compare keypoints that share a word, as many as there is room for what may be found.
 
-    Returns where to go on, and how many pairs were found.
+    Parameters
+    ----------
+    start : int
+        Place in `order`: where to begin.
+    number : int
+        Which of the words.
+    most : int
+        Keypoints that share a word; of more it is common, and in `about` it counts no more.
+    order : ndarray of uint32, shape (m,)
+        Keypoints in order of their words.
+    words : ndarray of uint32, shape (m,)
+        Those, ascending.
+    descriptors : ndarray of uint8, shape (n, 32)
+    about : ndarray of uint64, shape (n,)
+        Image, whether mirrored, and words that count, a bit each: see `alike`.
+    closed : ndarray of bool, shape (images,), or None
+        Images that are not compared with each other.
+    codes : ndarray of uint32, shape (images,)
+        See `nearest.codes_of`.
+    histogram : ndarray of uint16, shape (n, STEPS), or None
+        Where to count how many each is like.
+    limit, share : ndarray of uint8 and uint16, shape (n,), or None
+        If they are given, only the nearest are found: see `nearest.Nearest`.
+    found : ndarray of uint64, or None
+        Where to write the pairs, the lesser keypoint in the upper half.
+
+    Returns
+    -------
+    tuple of (int, int)
+        Where to go on, and how many pairs were found.
     """
     first = np.flatnonzero(np.r_[True, words[1:] != words[:-1]])
     length = np.diff(first, append=len(words))

@@ -104,10 +104,16 @@ class NearHashes:
         return self._hashes.engine
 
     def blocks(self) -> Iterator[tuple[Found, NDArray[np.float32]]]:
-        """Yield the pairs, and how many levels are left between the two of each.
+        """Yield the pairs in blocks.
 
         `Found.own` of each comes later in the order than `Found.other`; the two measures are
         `Likeness.details` and `Likeness.colours`. Nothing is always kept so far, see `represented`.
+
+        Yields
+        ------
+        found : Found
+        levels : ndarray of float32, shape (n,)
+            How many are left between the two of each pair.
         """
         n = len(self.order)
         start, size = self._open_from, min(_MOST_QUERIES, max(_FEWEST_QUERIES, _CELLS // max(1, n)))

@@ -124,7 +124,13 @@ class PairRules:
         return cls(np.arange(n), np.arange(n), lambda left, right: np.ones(len(left), np.uint8))
 
     def among(self, some: NDArray[np.int64]) -> PairRules:
-        """The rules of some rows, as places in `some`, which ascend."""
+        """The rules of some rows, as places in these.
+
+        Parameters
+        ----------
+        some : ndarray of int64, shape (m,)
+            Ascending.
+        """
         place = np.full(len(self.order), -1, np.int64)
         place[some] = np.arange(len(some))
         order = place[self.order]

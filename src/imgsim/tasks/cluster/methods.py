@@ -151,7 +151,8 @@ def _means(values: NDArray[np.float32], k: int, seed: int) -> tuple[NDArray[np.i
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    with warnings.catch_warnings():
+    # BLAS may work on what lies behind its arrays, and report what it found there as invalid
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):
         warnings.simplefilter("ignore", ConvergenceWarning)  # images that hardly differ
         means = KMeans(k, n_init=_STARTS, random_state=seed).fit(values)
     return np.asarray(means.labels_, np.int64), float(means.inertia_)
