@@ -57,7 +57,8 @@ seen = {"pairs": 0, "mirrored": 0, "crowded": 0, "tried": 0}
     st.sampled_from([0, 2, 20, 40]),
     st.sampled_from([2, 64]),
 )
-@example(1, 90, 30, 1, 0, 64)
+@example(1, 90, 30, 1, 0, 64)  # a crowded word
+@example(2, 20, 30, 20, 2, 64)  # pairs, and pairs of mirrored images
 def joins_find_the_same(
     seed: int, images: int, most: int, pool: int, turned: int, counted: int
 ) -> None:
