@@ -12,6 +12,7 @@ from PIL import Image
 
 from imgsim.pictures.generate import landscape
 from tests.cluster import needs_engines, python
+from tests.stores import played_s3
 
 pytestmark = needs_engines
 
@@ -26,24 +27,12 @@ def _jpeg(seed: int, quality: int = 90) -> bytes:
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A bucket with two pictures, played by moto."""
     fsspec = pytest.importorskip("fsspec", reason="needs s3fs (imgsim[remote])")
-    pytest.importorskip("s3fs", reason="needs s3fs (imgsim[remote])")
-    moto = pytest.importorskip("moto.server", reason="needs moto[server]")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1", "FSSPEC_S3_ENDPOINT_URL": endpoint,
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    objects = fsspec.filesystem("s3", endpoint_url=endpoint)
-    objects.makedirs("photos", exist_ok=True)
-    for name, seed in {"1.jpg": 1, "2.jpg": 2}.items():
-        objects.pipe_file(f"photos/x/{name}", _jpeg(seed))
-    yield "s3://photos/x"
-    fsspec.filesystem("s3", endpoint_url=endpoint).clear_instance_cache()
-    server.stop()
+    with played_s3(monkeypatch) as endpoint:
+        objects = fsspec.filesystem("s3", endpoint_url=endpoint)
+        objects.makedirs("photos", exist_ok=True)
+        for name, seed in {"1.jpg": 1, "2.jpg": 2}.items():
+            objects.pipe_file(f"photos/x/{name}", _jpeg(seed))
+        yield "s3://photos/x"
 
 
 @pytest.mark.filterwarnings("ignore")  # of botocore and aiohttp

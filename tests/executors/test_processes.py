@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from imgsim.errors import ImgsimError
+from imgsim.executors import processes
 from imgsim.executors.base import Heartbeat
-from imgsim.executors.processes import ProcessesExecutor
+from imgsim.executors.processes import ProcessesExecutor, Worker
 from imgsim.executors.threads import ThreadsExecutor
 
 
@@ -140,6 +141,26 @@ def test_a_consumer_that_stops_ends_the_workers() -> None:
     next(results)
     results.close()
     assert executor.workers == set()
+
+
+def test_a_worker_that_starts_while_a_run_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = ProcessesExecutor(2)
+    started: list[Worker] = []
+
+    class Late(Worker):
+        def __init__(self, *arguments) -> None:
+            super().__init__(*arguments)
+            started.append(self)
+            if len(started) == 2:
+                executor.stopped.wait()
+
+    monkeypatch.setattr(processes, "Worker", Late)
+    results = executor.run([Errands((i, "wait")) for i in range(40)])
+    next(results)
+    while len(started) < 2:
+        time.sleep(0.01)
+    results.close()
+    assert started[1].progress.read().begun == 0
 
 
 @pytest.mark.parametrize(

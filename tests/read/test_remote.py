@@ -27,6 +27,7 @@ from imgsim.read.remote import (
     remote_object,
 )
 from tests.archives import jpeg, tar_bytes, written, zip_bytes
+from tests.stores import played_s3
 
 fsspec = pytest.importorskip("fsspec", reason="needs fsspec (imgsim[remote])")
 COMMON = ["-m", "phash", "-f", "json", "--executor", "threads", "-j", "1"]
@@ -230,27 +231,15 @@ def test_a_store_without_its_package_says_what_to_install(monkeypatch, capsys) -
 @pytest.fixture
 def bucket(photo, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Any]]:
     """A bucket with the folder x, played by moto."""
-    pytest.importorskip("s3fs", reason="needs s3fs (imgsim[remote])")
-    moto = pytest.importorskip("moto.server", reason="needs moto[server]")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1", "FSSPEC_S3_ENDPOINT_URL": endpoint,
-    }.items():  # fmt: skip
-        monkeypatch.setenv(name, value)
-    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": endpoint})
-    store = fsspec.filesystem("s3")
-    store.makedirs("photos", exist_ok=True)
-    for name, i in {"x/1.jpg": 1, "x/y/2.jpg": 2, "x/z/1.jpg": 1}.items():
-        store.pipe_file(f"photos/{name}", jpeg(photo(i)))
-    store.pipe_file("photos/x/empty.jpg", b"")
-    store.pipe_file("photos/a.zip", zip_bytes({"in/1.jpg": jpeg(photo(1))}))
-    yield "s3://photos/x", store
-    fsspec.filesystem("s3").clear_instance_cache()
-    server.stop()
+    with played_s3(monkeypatch) as endpoint:
+        monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": endpoint})
+        store = fsspec.filesystem("s3")
+        store.makedirs("photos", exist_ok=True)
+        for name, i in {"x/1.jpg": 1, "x/y/2.jpg": 2, "x/z/1.jpg": 1}.items():
+            store.pipe_file(f"photos/{name}", jpeg(photo(i)))
+        store.pipe_file("photos/x/empty.jpg", b"")
+        store.pipe_file("photos/a.zip", zip_bytes({"in/1.jpg": jpeg(photo(1))}))
+        yield "s3://photos/x", store
 
 
 @pytest.mark.filterwarnings("ignore")  # of botocore and aiohttp

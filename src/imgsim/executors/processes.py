@@ -371,6 +371,8 @@ class ProcessesExecutor(Executor):
         one = idle or Worker(self.timeout, self.spawner, memory_bytes)
         with self.lock:
             self.workers.add(one)
+            if self.stopped.is_set():  # whoever ended the run has killed only those known then
+                one.process.kill()
         return one
 
     def _close(self, one: Worker) -> None:

@@ -8,18 +8,20 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from imgsim.cache.store import Cache
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DEFAULT_MAX_MEMORY, DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import UsageError, check_kind, shown_value
 from imgsim.executors.base import Batch, Executor, R, usable_cores
-from imgsim.executors.daft_engine import Engine
 from imgsim.progress import Progress, Silent
 from imgsim.read.discover import DiscoverOptions
 from imgsim.read.memory import Paths as Paths
 from imgsim.read.memory import as_list as as_list
+
+if TYPE_CHECKING:
+    from imgsim.executors.daft_engine import Engine
 
 T = TypeVar("T")
 
