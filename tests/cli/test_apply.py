@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -55,6 +56,19 @@ def _tree(folder: Path) -> dict[str, tuple[bytes, int]]:
         for p in folder.rglob("*")
         if p.is_file()
     }
+
+
+def test_a_plan_on_standard_output_is_alone_there(imgsim: Run, library: Path) -> None:
+    done = imgsim("find-dupes", library, "--plan", "-")
+    assert [one["path"] for g in json.loads(done.stdout)["groups"] for one in g["remove"]] == [
+        "copies/same\n'name.png"
+    ]
+    assert "1 copy not needed" in done.stderr
+    refused = imgsim("find-dupes", library, "--plan", "-", "-f", "json")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    both = imgsim("find-dupes", library, "--plan", "-", "-f", "csv", "-o", library.parent / "o.csv")
+    assert json.loads(both.stdout)["schema"] == "imgsim.plan/1"
+    assert (library.parent / "o.csv").read_text().startswith("group,path")
 
 
 @posix

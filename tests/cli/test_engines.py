@@ -42,6 +42,7 @@ def test_an_engine_that_is_not_installed_is_named_with_its_extra(
     [
         ("--executor daft --ray-address h:1", "an address of Ray goes with executor ray"),
         ("--ray-address h:1", "an address of Ray goes with executor ray"),
+        ("--executor ray --ray-address=", "'' is no address of a Ray cluster"),
         ("--executor ray --ray-address auto", "'auto' is no address of a Ray cluster"),
         ("--executor ray --ray-address http://h:1", "'http://h:1' is no address of a Ray cluster"),
     ],

@@ -35,9 +35,13 @@ def command(form: str, cache: str | None) -> int:
 def _doctor_lines(report: dict[str, Any]) -> list[str]:
     lines = [f"imgsim {report['version']}, Python {report['python']}, {report['platform']}\n"]
     lines.append(f"{report['cores']} cores; cache: {report['cache'] or 'off'}\n")
-    if not report["compiled"]:
+    if report["compiled"]:
+        lines.append("its parts in C are compiled\n")
+    else:
         lines.append("its parts in C are not compiled: all works, but large folders take longer\n")
-        lines.append("  hint: install a C compiler, and imgsim once more\n")
+        lines.append(
+            "  hint: install it again, with a C compiler and without IMGSIM_BUILD_WITHOUT_C\n"
+        )
     lines.append("\nReads:\n")
     for kind in report["formats"]:
         state = "yes" if kind["readable"] else "no "

@@ -125,7 +125,8 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     callback=check_folder_exists,
     metavar="FILE",
-    help="Write which files are not needed, and what stands in their place, for imgsim apply.",
+    help="Write which files are not needed, and what stands in their place, for imgsim apply; -"
+    " for standard output, without the groups.",
 )
 @click.option(
     "--include",
@@ -222,12 +223,13 @@ def _find(
     shown = _compared(duplicates, chosen, form, check=check)
     known_too = check and not chosen.only_new
     stages = None if times is None else times.sums()
-    with stage("report"):
-        write(
-            _formatted_text(shown, output, stages, known_too=known_too),
-            output["output"],
-            for_programs=form != "text",
-        )
+    if not _plan_is_output(plan_file, output["output"]):
+        with stage("report"):
+            write(
+                _formatted_text(shown, output, stages, known_too=known_too),
+                output["output"],
+                for_programs=form != "text",
+            )
     if plan_file is not None:
         _write_plan(terminal, shown, include, plan_file)
     told: dict[str, Any] = {
@@ -289,6 +291,11 @@ def _refuse_what_does_nothing(given: dict[str, Any]) -> None:
         raise UsageError("--check-kind does nothing without --check", "add --check")
     if given["check_kind"] == "label" and not (given["labels"] or given["label_file"]):
         raise UsageError("--check-kind label needs labels", "add --labels folder")
+    if given["format"] != "text" and _plan_is_output(given["plan"], given["output"]):
+        raise UsageError(
+            "--plan - and the groups go to standard output both",
+            "write one to a file: --output FILE, or --plan FILE",
+        )
     if given["include"] and not given["plan"]:
         raise UsageError("--include does nothing without --plan", "add --plan FILE")
     if given["allow_missing"] and not given["check"]:
@@ -331,6 +338,11 @@ def _parse_roles(texts: tuple[str, ...]) -> frozenset[Role]:
     from imgsim.act.plan import parse_roles
 
     return parse_roles(texts)
+
+
+def _plan_is_output(plan: Path | None, output: str | None) -> bool:
+    """Whether the plan goes to standard output, and nothing else can."""
+    return str(plan) == "-" and output in (None, "-")
 
 
 def _write_plan(

@@ -145,7 +145,7 @@ def make_run_options(
     file_timeout: float,
     max_memory: int,
     cache: str | None,
-    ray_address: str = "",
+    ray_address: str | None = None,
     files_from: str | None = None,
     null: bool = False,
     reference: Sequence[str] = (),
@@ -160,7 +160,7 @@ def make_run_options(
     _check_address_space(terminal, (jobs or usable_cores()) if executor == "threads" else 0)
     if executor == "threads":
         terminal.silence_libraries()
-    if executor in ("daft", "ray") or ray_address:
+    if executor in ("daft", "ray") or ray_address is not None:
         from imgsim.executors.daft_engine import check_usable
 
         check_usable(executor, ray_address)
@@ -187,7 +187,7 @@ def make_run_options(
         max_memory=max_memory,
         cache=file,
         progress=terminal,
-        ray_address=ray_address,
+        ray_address=ray_address or "",
     )
 
 

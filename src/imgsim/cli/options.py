@@ -239,7 +239,6 @@ worker_options = all_of(
         ),
         click.option(
             "--ray-address",
-            default="",
             metavar="HOST:PORT",
             help="The Ray cluster of --executor ray; settings and the environment name none."
             "  [default: Ray is started here]",

@@ -66,13 +66,13 @@ _LOCK = threading.Lock()
 _STARTED: list[Engine] = []  # one at most: Daft has one runner in a process
 
 
-def check_usable(name: str, address: str = "") -> None:
+def check_usable(name: str, address: str | None = None) -> None:
     """Find out whether an engine can be asked for, without loading it.
 
     Parameters
     ----------
     name : {"daft", "ray"}
-    address : str
+    address : str, optional
 
     Raises
     ------
@@ -81,14 +81,14 @@ def check_usable(name: str, address: str = "") -> None:
     UsageError
         The address is none.
     """
-    if address and name != "ray":
+    if address is not None and name != "ray":
         raise UsageError("an address of Ray goes with executor ray", "--executor ray")
     for package in ("daft", "ray")[: 2 if name == "ray" else 1]:
         if find_spec(package) is None:
             raise MethodUnavailable(
                 f"executor {name} needs the package {package}", "pip install 'imgsim[cluster]'"
             )
-    if address and _ADDRESS.fullmatch(address) is None:
+    if address is not None and _ADDRESS.fullmatch(address) is None:
         raise UsageError(
             f"{address!r} is no address of a Ray cluster", "HOST:PORT, or ray://HOST:PORT"
         )
@@ -113,7 +113,7 @@ def start(name: str, address: str = "", cores: int = 1) -> Engine:
     UsageError
         No cluster answers; or another engine runs in this process.
     """
-    check_usable(name, address)
+    check_usable(name, address or None)
     with _LOCK:
         for engine in _STARTED:
             if (engine.name, engine.address) == (name, address):
