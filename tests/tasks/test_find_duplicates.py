@@ -335,6 +335,18 @@ def test_compare_scores_two_images_by_every_method(demo, tmp_path: Path) -> None
         imgsim.compare(original, folder / made.broken[0])
 
 
+def test_two_files_have_one_score_in_both_orders_and_in_a_folder(photo, tmp_path: Path) -> None:
+    names = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    photo(1).save(names[0])
+    photo(1).crop((9, 5, 300, 230)).resize((400, 310)).save(names[1])
+    orders = names, names[::-1]
+    scores = [imgsim.compare(*pair, "auto")[0].distance for pair in orders]
+    (group,) = imgsim.find_duplicates(tmp_path, options=RunOptions(jobs=1)).groups
+    assert [*scores, group.members[1].distance] == [scores[0]] * 3
+    seen = [imgsim.explain(*pair, "auto").evidence for pair in orders]
+    assert np.abs(seen[0].left - seen[1].right).sum() < 0.05 * seen[0].total
+
+
 # Real pictures: what the issue asks for --------------------------------------------------------
 
 

@@ -119,7 +119,6 @@ def compare(
         query_file(right, "<right>", options.max_pixels),
     )
     paths = left_query.path or left_query.name, right_query.path or right_query.name
-    same = left_query.data == right_query.data
     left_facts, left_rows = read_query(left_query, extractors, options)
     right_facts, right_rows = read_query(right_query, extractors, options)
     several = left_facts.frames > 1 and right_facts.frames > 1
@@ -130,20 +129,23 @@ def compare(
     except DecodeError as error:
         raise ImgsimError(f"their frames cannot be compared: {error}", "see --max-pixels") from None
     flat = left_facts.flat, right_facts.flat
+    digests = left_query.digest, right_query.digest
     comparisons = []
     for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
         if isinstance(comparator, Recipe):
             verdict = EQUAL
-            if not same:
-                verdict = verify_pair(comparator, paths, pair, options, frames=several, flat=flat)
+            if digests[0] != digests[1]:
+                verdict = verify_pair(
+                    comparator, paths, pair, options, frames=several, flat=flat, digests=digests
+                )
             distance = verdict.residual
             near = comparator.accepts(verdict, limit, preset)
         else:
             nearest = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
             distance = float(nearest.distance[0, 0])
             near = distance <= limit and frames_agree
-        duplicate = same or are_duplicates(
+        duplicate = digests[0] == digests[1] or are_duplicates(
             left_facts, right_facts, near=near, as_figures=isinstance(comparator, Recipe)
         )
         comparisons.append(_comparison(comparator, distance, limit, duplicate=duplicate))

@@ -129,12 +129,14 @@ def explain(
     images = one.images[wants], other.images[wants]
     rows = np.concatenate([checked_rows(comparator.extractor, image[None]) for image in images])
     if isinstance(comparator, Recipe):
-        same = queries[0].data == queries[1].data
+        digests = queries[0].digest, queries[1].digest
         several = one.facts.frames > 1 and other.facts.frames > 1
         verdict = EQUAL
-        if not same:
+        if digests[0] != digests[1]:
             flat = one.facts.flat, other.facts.flat
-            verdict = verify_pair(comparator, paths, rows, options, frames=several, flat=flat)
+            verdict = verify_pair(
+                comparator, paths, rows, options, frames=several, flat=flat, digests=digests
+            )
         distance, evidence = verdict.residual, _matched_keypoints(rows, verdict)
     else:
         near = make_engine(comparator, rows, options).nearest(np.array([0]), 1)

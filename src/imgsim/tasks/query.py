@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import cast
 
 import numpy as np
@@ -48,6 +49,11 @@ class Query:
             "image by its bytes",
             "give a path instead of the Query",
         )
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the bytes."""
+        return sha256(self.data).hexdigest()
 
 
 def query_file(

@@ -359,6 +359,7 @@ def verify_pair(
     *,
     frames: bool = False,
     flat: tuple[bool, bool] = (False, False),
+    digests: tuple[str, str] = ("", ""),
 ) -> Verdict:
     """Verify two files, if the recipe proposes them.
 
@@ -373,12 +374,19 @@ def verify_pair(
         They have further frames, which have to agree too.
     flat : tuple of bool
         Which of them is flat, and so verified as a figure alone.
+    digests : tuple of str
+        Of their contents, if the verdict has to be that of `Verdicts`: the file with the lesser one
+        is verified as the left one, and the verdict turned round where that is the second.
 
     Raises
     ------
     ImgsimError
         They cannot be compared: one of them was changed since its row was made, say.
     """
+    if digests[0] > digests[1]:
+        exchanged = paths[::-1], rows[::-1]
+        verdict = verify_pair(recipe, *exchanged, options, frames=frames, flat=flat[::-1])
+        return swapped(verdict)
     if any(flat) and frames:
         return NOT_ALIGNED
     flat_ones = np.array(flat, np.bool_)
