@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import threading
+from collections import Counter
 from contextlib import suppress
 from typing import Any, BinaryIO, TextIO, cast
 
@@ -80,6 +81,7 @@ class Terminal:
         self.verbosity = 0
         self.cached = False
         self._bar: Any = None
+        self._done: Counter[str] = Counter()  # in the bars of each stage
         self._replaced: Any = None
         self._replaced_output: Any = None
 
@@ -140,14 +142,20 @@ class Terminal:
             own.close()
 
     def start(self, stage: str, total: int, unit: str) -> None:
-        """Show a bar, when somebody is there to see it."""
+        """Show a bar, when somebody is there to see it; a stage that comes again goes on."""
         if self.verbosity < 0 or sys.stderr is None or not sys.stderr.isatty():
             return
         from tqdm import tqdm
 
+        done = self._done[stage]
         with suppress(OSError):
             self._bar = tqdm(
-                desc=stage, total=total, unit=f" {unit}s", unit_scale=total > 10**6, leave=False
+                desc=stage,
+                initial=done,
+                total=done + total,
+                unit=f" {unit}s",
+                unit_scale=done + total > 10**6,
+                leave=False,
             )
 
     def advance(self, n: int) -> None:
@@ -159,6 +167,7 @@ class Terminal:
     def finish(self) -> None:
         """Remove the bar."""
         if self._bar is not None:
+            self._done[self._bar.desc] = self._bar.n
             with suppress(OSError):
                 self._bar.close()
             self._bar = None
