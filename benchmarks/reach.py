@@ -5,11 +5,11 @@
 writes benchmarks/results/reach.json. For each change there is a folder with the originals (photos,
 or landscapes that imgsim paints) and a copy of each, or several. All pairs that find-dupes would
 propose there are verified, and those that match are counted: those of one photo are right, all
-others wrong. A copy that matches its original can still stand in another group; what groups make of
-it is not measured here. In the folders of look-alikes no two pictures are copies of each other;
-those that imgsim draws are always among them, and so are the series of `reach_series.py`: frames,
-bursts, brackets. With the package pdqhash it is also told which pairs PDQ finds, within 31 bits,
-and which of these imgsim does not find at normal.
+others wrong. Then find-dupes makes its groups, and pairs are counted that stand in one, or of which
+one is named as related to the other: `grouped`, of all pairs of one photo. In the folders of
+look-alikes no two pictures are copies of each other; those that imgsim draws are always among them,
+and so are the series of `reach_series.py`: frames, bursts, brackets. With the package pdqhash it is
+also told which pairs PDQ finds, within 31 bits, and which of these imgsim does not find at normal.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from imgsim.pictures.generate import landscape
 from imgsim.pictures.standins import write_look_alikes
 from imgsim.read.collect import collect
 from imgsim.read.options import RunOptions
+from imgsim.tasks.find_duplicates import find_duplicates
 from imgsim.verify.judge import VERSION
 
 PRESETS: tuple[Preset, ...] = "strict", "normal", "loose"
@@ -49,32 +50,51 @@ PDQ_BITS = 31
 Pair = tuple[str, str]
 
 
-def matches_of(folder: Path, method: str, jobs: int) -> dict[Preset, set[Pair]]:
+def pairs_of(
+    folder: Path, method: str, jobs: int
+) -> tuple[dict[Preset, set[Pair]], dict[Preset, set[Pair]]]:
+    """Return the paths of all pairs that match in a folder, by preset, and of those grouped."""
+    with tempfile.TemporaryDirectory() as name:
+        # verdicts are the same for every preset
+        options = RunOptions(jobs=jobs, cache=Path(name) / "cache.db")
+        matches = matches_of(folder, method, options)
+        return matches, {p: grouped_pairs(folder, method, p, options) for p in PRESETS}
+
+
+def grouped_pairs(folder: Path, method: str, preset: Preset, options: RunOptions) -> set[Pair]:
+    """Return the paths of pairs that stand in one group, or are named as related."""
+    found = find_duplicates(folder, method, preset=preset, options=options)
+    pairs = set()
+    for group in found.groups:
+        members = sorted(member.picture.file.path for member in group.members)
+        pairs.update(combinations(members, 2))
+    for one in [*found.related, *(r for group in found.groups for r in group.related)]:
+        if one.relation in ("verified", "whole"):
+            pairs.add((min(one.path, one.beside), max(one.path, one.beside)))
+    return pairs
+
+
+def matches_of(folder: Path, method: str, options: RunOptions) -> dict[Preset, set[Pair]]:
     """Return the paths of all pairs that match in a folder, by preset."""
     recipe = registry.parse(method)
     if not isinstance(recipe, Recipe):
         raise SystemExit(f"{method} verifies no pairs")
-    with tempfile.TemporaryDirectory() as name:
-        # verdicts are the same for every preset
-        options = RunOptions(jobs=jobs, cache=Path(name) / "cache.db")
-        collection = collect([str(folder)], [recipe.extractor], options, keep_workers=True)
-        detailed, _ = split_judged(recipe, collection, collection.pictures)
-        matches: dict[Preset, set[Pair]] = {}
-        try:
-            for preset in PRESETS:
-                limit = recipe.preset_distance(preset)
-                with RecipeRun(
-                    recipe, collection, detailed, Rules(), limit, preset, options
-                ) as run:
-                    found = run.all_matches()
-                    classes = [[detailed[i].file.path for i in c] for c in run.classes]
-                pairs = {pair for members in classes for pair in combinations(members, 2)}
-                for left, right in zip(found.left.tolist(), found.right.tolist(), strict=True):
-                    pairs.update((a, b) for a in classes[left] for b in classes[right])
-                matches[preset] = {(min(pair), max(pair)) for pair in pairs}
-        finally:
-            if collection.executor is not None:
-                collection.executor.close()
+    collection = collect([str(folder)], [recipe.extractor], options, keep_workers=True)
+    detailed, _ = split_judged(recipe, collection, collection.pictures)
+    matches: dict[Preset, set[Pair]] = {}
+    try:
+        for preset in PRESETS:
+            limit = recipe.preset_distance(preset)
+            with RecipeRun(recipe, collection, detailed, Rules(), limit, preset, options) as run:
+                found = run.all_matches()
+                classes = [[detailed[i].file.path for i in c] for c in run.classes]
+            pairs = {pair for members in classes for pair in combinations(members, 2)}
+            for left, right in zip(found.left.tolist(), found.right.tolist(), strict=True):
+                pairs.update((a, b) for a in classes[left] for b in classes[right])
+            matches[preset] = {(min(pair), max(pair)) for pair in pairs}
+    finally:
+        if collection.executor is not None:
+            collection.executor.close()
     return matches
 
 
@@ -144,12 +164,17 @@ def pdq_pairs(folder: Path) -> set[Pair] | None:
     return pairs
 
 
+def _is_of_one(pair: Pair) -> bool:
+    one, other = (Path(path).stem.partition("-")[0] for path in pair)
+    return one == other
+
+
 def measure(change: Change, folder: Path, count: int, given: argparse.Namespace) -> dict[str, Any]:
     """Return how many pairs of a folder match that should, in all and by copy, and wrong ones."""
     names = sorted({path.stem.partition("-")[2] for path in folder.iterdir()} - {"original"})
     every = list(combinations(["original", *names], 2))
     started = time.perf_counter()
-    matches = matches_of(folder, given.method, given.jobs)
+    matches, grouped = pairs_of(folder, given.method, given.jobs)
     result: dict[str, Any] = {
         "asked": change.asked_by_preset(),
         "photos": count,
@@ -173,6 +198,7 @@ def measure(change: Change, folder: Path, count: int, given: argparse.Namespace)
         result[preset] = {
             "share": round(with_original / (count * len(names)), 4),
             "share_of_all_pairs": round(counts.total() / (count * len(every)), 4),
+            "grouped": round(sum(map(_is_of_one, grouped[preset])) / (count * len(every)), 4),
             "wrong_pairs": len(wrong),
             "copies": {name: counts["original", name] for name in names},
         }
@@ -192,7 +218,7 @@ def measure_look_alikes(folders: Iterable[Path], given: argparse.Namespace) -> d
     """Return how many pairs match at each preset in folders where none should."""
     counts = {}
     for folder in folders:
-        matches = matches_of(folder, given.method, given.jobs)
+        matches, _ = pairs_of(folder, given.method, given.jobs)
         files = sum(path.suffix.lower() in ENDINGS for path in folder.rglob("*"))
         counts[folder.name] = {"files": files} | {p: len(pairs) for p, pairs in matches.items()}
         for preset in ("strict", "normal"):
@@ -209,6 +235,7 @@ def shown(name: str, result: dict[str, Any]) -> str:
         asked = result["asked"].get(preset)
         one = result[preset]
         of_all = f" all {one['share_of_all_pairs']:.3f}" if len(one["copies"]) > 2 else ""
+        of_all += f" grouped {one['grouped']:.3f}"
         parts.append(
             f"{preset} {one['share']:.3f}{of_all}"
             + (f" (asked {asked:g})" if asked else "")

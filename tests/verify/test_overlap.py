@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from imgsim.pictures.lettering import font
 from imgsim.types import Verdict
-from imgsim.verify.overlap import _is_edge, _is_pasted, _sample, _share_seen, make_verdict
+from imgsim.verify.overlap import _is_edge, _is_pasted, _sample, make_verdict, share_seen
 from tests.verify.pictures import UPRIGHT, matrix_of_rows, picture, rows, verify
 
 
@@ -158,10 +158,10 @@ def striped(height: int, width: int, squares: list[tuple[int, int]]) -> NDArray[
 def test_of_structure_only_what_the_other_picture_shows_is_seen() -> None:
     image = striped(64, 64, [(0, 0), (0, 5), (3, 7), (7, 7)])
     right_half = np.array([[2, 0, -1], [0, 1, 0], [0, 0, 1.0]])  # the other one is the right half
-    assert _share_seen(image, right_half) == 0.75
+    assert share_seen(image, right_half) == 0.75
     lower_half = np.array([[1, 0, 0], [0, 2, -1], [0, 0, 1.0]])
-    assert _share_seen(image, lower_half) == 0.25
-    assert _share_seen(image, UPRIGHT) == 1.0
+    assert share_seen(image, lower_half) == 0.25
+    assert share_seen(image, UPRIGHT) == 1.0
     left = make_verdict(image, FLAT, np.linalg.inv(right_half), 0, 0, 0)
     assert (left.left_seen, left.right_seen) == (0.75, 0.0)  # nothing is to be seen in the other
     right = make_verdict(FLAT, image, right_half, 0, 0, 0)
@@ -173,18 +173,26 @@ def test_a_square_is_seen_by_its_middle(column: int, seen: float) -> None:
     """Of 40 pixels, of which the other picture begins at the 25th: 20 of every second pixel."""
     image = striped(16, 40, [(1, column)])
     matrix = np.array([[2.5, 0, -1.5], [0, 1, 0], [0, 0, 1.0]])
-    assert _share_seen(image, matrix) == seen
+    assert share_seen(image, matrix) == seen
     upright = np.ascontiguousarray(striped(16, 40, [(1, column)]).T)
-    assert _share_seen(upright, matrix[[1, 0, 2]][:, [1, 0, 2]]) == seen
+    assert share_seen(upright, matrix[[1, 0, 2]][:, [1, 0, 2]]) == seen
+
+
+def test_squares_at_the_edge_of_the_other_picture_do_not_count() -> None:
+    """Such as those with the edge of what fills the corners of a turned picture."""
+    image = striped(64, 64, [(1, 1), (3, 0), (3, 3), (5, 5), (7, 2)])  # the fourth is at the edge
+    matrix = np.array([[1.45, 0, 0], [0, 1.45, 0], [0, 0, 1.0]])
+    assert share_seen(image, matrix) == 3 / 4
+    assert share_seen(image, matrix, at_edge=True) == 4 / 5
 
 
 @pytest.mark.parametrize("shape", [(6, 64), (64, 6), (7, 7)])
 def test_in_a_tiny_image_there_is_no_square(shape: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     if 7 in shape:  # every second of seven pixels makes four of them
-        assert _share_seen(image, UPRIGHT) == 1.0
+        assert share_seen(image, UPRIGHT) == 1.0
     else:
-        assert _share_seen(image, UPRIGHT) == 0.0
+        assert share_seen(image, UPRIGHT) == 0.0
 
 
 @pytest.mark.parametrize(("contrast", "seen"), [(8, 0.0), (9, 1.0)])
@@ -192,7 +200,7 @@ def test_structure_begins_above_a_variance_of_16(contrast: int, seen: float) -> 
     image = striped(32, 32, [])
     image[:, ::16] += np.uint8(contrast)
     image[:, 2::16] += np.uint8(contrast)  # half of the pixels that are read: a quarter squared
-    assert _share_seen(image, UPRIGHT) == seen
+    assert share_seen(image, UPRIGHT) == seen
 
 
 # Rims ---------------------------------------------------------------------------------------------

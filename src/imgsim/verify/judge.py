@@ -38,7 +38,7 @@ from imgsim.verify.moved_parts import show_other_colours, show_other_parts
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, Needed
-from imgsim.verify.overlap import make_verdict
+from imgsim.verify.overlap import make_verdict, share_seen
 from imgsim.verify.recording import record
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.rough_check import agree_roughly
@@ -46,7 +46,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 33
+VERSION = 34
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -468,17 +468,23 @@ def _verdict(
         matrix, side = inverse(matrix), -side
     images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
     verdict = make_verdict(*images, matrix, comparison.distance, residual.overlay, side)
-    if not _stands_elsewhere(verdict, matrix):
+    if not _stands_elsewhere(verdict, *images):
         return verdict
     return replace(verdict, residual=max(verdict.residual, LIMITS.shot_distance))
 
 
-def _stands_elsewhere(verdict: Verdict, matrix: Matrix) -> bool:
+def _stands_elsewhere(verdict: Verdict, left: Grey, right: Grey) -> bool:
     """Return whether two frames of one size show a thing at two places of an even ground."""
     record("whole_overlap", verdict.overlap)
     if verdict.overlap >= LIMITS.whole_overlap:
         return False
+    matrix = matrix_of(verdict)
     seen = min(verdict.left_seen, verdict.right_seen)
+    if seen >= LIMITS.elsewhere_min_seen:  # no picture ends there then
+        seen = min(
+            share_seen(left, inverse(matrix), at_edge=True),
+            share_seen(right, matrix, at_edge=True),
+        )
     area = abs(area_between(projected_corners(matrix)) - 1)
     record("elsewhere_min_seen", seen)
     record("elsewhere_max_area", area)

@@ -38,7 +38,7 @@ def make_verdict(
     back = inverse(matrix)
     area = share_inside(back, _GRID), share_inside(matrix, _GRID)
     whole = min(area) == 1.0
-    seen = (1.0, 1.0) if whole else (_share_seen(left, back), _share_seen(right, matrix))
+    seen = (1.0, 1.0) if whole else (share_seen(left, back), share_seen(right, matrix))
     more = overlay_side  # letters over a picture hide a part of it
     inside, cut = LIMITS.contained_share, LIMITS.whole_overlap
     if area[1] > inside and area[0] < cut and area[0] < area[1]:
@@ -77,8 +77,8 @@ def may_share(left: Grey, right: Grey, matrix: Matrix, least: float) -> bool:
     return (
         share_inside(matrix, _GRID) >= least
         or share_inside(back, _GRID) >= least
-        or _share_seen(left, back) >= least
-        or _share_seen(right, matrix) >= least
+        or share_seen(left, back) >= least
+        or share_seen(right, matrix) >= least
     )
 
 
@@ -90,14 +90,25 @@ def share_inside(matrix: Matrix, points: NDArray[np.float64]) -> float:
     matrix : ndarray of float64, shape (3, 3)
     points : ndarray of float64, shape (2, n)
     """
+    return float(_are_inside(matrix, points).mean())
+
+
+def _are_inside(matrix: Matrix, points: NDArray[np.float64]) -> NDArray[np.bool_]:
     u, v = project(matrix, points)
-    return float(((u >= 0) & (u <= 1) & (v >= 0) & (v <= 1)).mean())
+    return np.asarray((u >= 0) & (u <= 1) & (v >= 0) & (v <= 1))
 
 
-def _share_seen(image: Grey, matrix: Matrix) -> float:
-    """Share of the squares with structure of an image that lie in the other one.
+def share_seen(image: Grey, matrix: Matrix, *, at_edge: bool = False) -> float:
+    """Return the share of the squares with structure of an image that lie in the other one.
 
-    `matrix` maps the image's unit coordinates to the other's.
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w)
+    matrix : ndarray of float64, shape (3, 3)
+        Its unit coordinates to those of the other one.
+    at_edge : bool
+        Count also squares through which the other one's edge runs, half of them as in it. What
+        fills the corners of a turned picture, or is round an inset one, begins with an edge there.
     """
     import cv2
 
@@ -114,8 +125,13 @@ def _share_seen(image: Grey, matrix: Matrix) -> float:
     y, x = np.nonzero(power - mean * mean > LIMITS.seen_variance)
     if len(y) == 0:
         return 0.0
-    centres = np.stack([(x + 0.5) * side / image.shape[1], (y + 0.5) * side / image.shape[0]])
-    return share_inside(matrix, centres)
+    size = np.array([[side / image.shape[1]], [side / image.shape[0]]])
+    if at_edge:
+        return share_inside(matrix, (np.stack([x, y]) + 0.5) * size)
+    ends = 0.01, 0.99  # a square may begin at the edge
+    corners = [_are_inside(matrix, np.stack([x + i, y + j]) * size) for i in ends for j in ends]
+    inside, outside = np.all(corners, axis=0), ~np.any(corners, axis=0)
+    return float(inside.sum() / max(1, (inside | outside).sum()))
 
 
 def _is_pasted(canvas: Grey, matrix: Matrix) -> bool:
