@@ -198,7 +198,7 @@ NO_LIMITS: tuple[str, ...] = tuple(
     even_window even_window_small single_frame_side single_frame_blur single_frame_min_frames
     single_frame_rank single_frame_quantile single_frame_window single_frame_reach
     single_frame_chroma in_place_usual_quantile in_place_min_usual in_place_rank filter_tint_step
-    filter_darkest filter_tint_pixels filter_hold filter_scale filter_ends
+    filter_darkest filter_tint_pixels filter_many_tints filter_hold filter_scale filter_ends
     moved_parts_usual_quantile other_shot_side other_shot_window other_shot_blur other_shot_rounding
     """.split()
 )

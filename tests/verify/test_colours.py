@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from imgsim.comparators.local import LocalFeatures, records
+from imgsim.pictures.products import recoloured as recoloured_product
 from imgsim.verify.colours import (
     _clipped,
     _rgb,
@@ -11,7 +14,7 @@ from imgsim.verify.colours import (
     overlapping_pixels,
     recoloured_shares,
 )
-from tests.verify.pictures import UPRIGHT, picture, verify
+from tests.verify.pictures import UPRIGHT, other_limits, picture, verify
 
 
 def test_a_thing_in_another_colour_is_another_picture() -> None:
@@ -48,6 +51,37 @@ def test_a_filter_bends_each_channel() -> None:
     grey = bent.mean(axis=2, keepdims=True)
     filtered = (255 * (grey + 1.3 * (bent - grey))).clip(0, 255).astype(np.uint8)
     assert verify(whole, Image.fromarray(filtered)).residual <= 1
+
+
+def bent_channels(image: Image.Image) -> Image.Image:
+    levels = np.asarray(image, float) / 255
+    bent = np.array([0.12, 0.0, 0.1]) + np.array([0.85, 0.95, 0.75]) * levels ** [0.7, 1.3, 1.4]
+    return Image.fromarray((255 * bent).astype(np.uint8))
+
+
+def small_colours(image: Image.Image) -> NDArray[np.uint8]:
+    pixels = np.asarray(image.convert("YCbCr"))
+    return np.asarray(records(LocalFeatures().extract(pixels[None]))[0]["colours"])
+
+
+def test_a_filter_tells_each_of_few_colours_from_the_others() -> None:
+    hues = [(200, 120, 90), (90, 140, 80), (110, 110, 190), (190, 190, 90), (160, 80, 150),
+            (80, 150, 160), (170, 165, 160), (120, 90, 60)]  # fmt: skip
+    image = Image.new("RGB", (320, 240))
+    for place, hue in enumerate(hues):
+        for step in range(5):
+            box = (place % 4 * 80, place // 4 * 120 + step * 24)
+            image.paste(tuple(c + 10 * step for c in hue), (*box, box[0] + 80, box[1] + 24))
+    few = small_colours(image), small_colours(bent_channels(image))
+    assert recoloured_shares(*few, UPRIGHT).distance <= 1
+    with other_limits("colour_filter", filter_min_tints=99):
+        assert recoloured_shares(*few, UPRIGHT).distance > 1
+
+    one, other = recoloured_product(np.random.default_rng(263))
+    product = small_colours(one), small_colours(bent_channels(other))
+    assert recoloured_shares(*product, UPRIGHT).distance > 1
+    with other_limits("colour_filter", filter_many_tints=0):
+        assert recoloured_shares(*product, UPRIGHT).distance <= 1
 
 
 # Functions ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Those of photo apps bend each channel, and mix it with grey. That has more freed
 saturation and one tint, so a thing in another colour could pass for it: two pictures count as
 filtered only if hardly any colour stayed as it was (of a product in another colour the ground
 does), and if they show so many colours that no filter turns all of them into others by chance.
+Where they show fewer, each has to be told from what the filter does to the others.
 """
 
 from __future__ import annotations
@@ -32,17 +33,51 @@ def may_be_filtered(one: Pixels, other: Pixels) -> bool:
     record("filter_max_same", same.mean())
     if same.mean() > LIMITS.filter_max_same:
         return False
-    tints = min(_tints(one), _tints(other))
+    tints = min(len(_tints(one)), len(_tints(other)))
     record("filter_min_tints", tints)
     return tints >= LIMITS.filter_min_tints
 
 
-def _tints(pixels: Pixels) -> int:
-    """How many colours there are, whatever their lightness."""
+def _tints(pixels: Pixels) -> list[NDArray[np.bool_]]:
+    """The pixels of each colour, whatever its lightness."""
     tint = pixels[1:] / np.maximum(pixels[0], LIMITS.filter_darkest)
     cells = np.floor(tint / LIMITS.filter_tint_step).astype(np.int64)
-    _, count = np.unique(cells, axis=1, return_counts=True)
-    return int(np.count_nonzero(count >= LIMITS.filter_tint_pixels))
+    _, cell, count = np.unique(cells, axis=1, return_inverse=True, return_counts=True)
+    return [cell.ravel() == n for n in np.flatnonzero(count >= LIMITS.filter_tint_pixels)]
+
+
+def filtered_chroma(
+    source: Pixels, target: Pixels, known: NDArray[np.bool_], pixels: Pixels
+) -> Pixels | None:
+    """Return the chroma of one picture under the filter that brings it nearest to another one.
+
+    Where there are few colours, that of each is told by the filter that is fitted to the others.
+
+    Parameters
+    ----------
+    source, target : ndarray of float32, shape (3, n)
+        Red, green and blue of pixels, in levels.
+    known : ndarray of bool, shape (n,)
+        Pixels to fit to.
+    pixels : ndarray of float32, shape (3, n)
+        Luma and chroma of the source.
+
+    Returns
+    -------
+    ndarray of float64, shape (2, n) or None
+        None if no filter bends a channel so much.
+    """
+    filtered = fit_filter(source, target, known)
+    if filtered is None:
+        return None
+    chroma = chroma_of(filtered)
+    tints = _tints(pixels)
+    for tint in tints if len(tints) < LIMITS.filter_many_tints else ():
+        by_others = fit_filter(source, target, known & ~tint)
+        if by_others is None:
+            return None
+        chroma[:, tint] = chroma_of(by_others)[:, tint]
+    return chroma
 
 
 def fit_filter(source: Pixels, target: Pixels, known: NDArray[np.bool_]) -> Pixels | None:

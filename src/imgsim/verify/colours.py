@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.verify.colour_filter import chroma_of, fit_filter, may_be_filtered
+from imgsim.verify.colour_filter import chroma_of, filtered_chroma, may_be_filtered
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Band, Matrix, inverse, opencv_matrix
 from imgsim.verify.median import quantile
@@ -80,10 +80,10 @@ def recoloured_shares(
     richer, paler = _by_saturation(*overlap)
     shares = _off(paler[1:], fit_chroma(richer, paler[1:]), known, also=richer[1:])
     if shares.distance > 1 and may_be_filtered(*overlap):
-        for source, target in (colours, reversed(colours)):
-            filtered = fit_filter(source, target, known)
+        for (source, target), pixels in zip((colours, colours[::-1]), overlap, strict=True):
+            filtered = filtered_chroma(source, target, known, pixels)
             if filtered is not None:
-                by_filter = _off(chroma_of(target), chroma_of(filtered), known)
+                by_filter = _off(chroma_of(target), filtered, known)
                 shares = min(shares, by_filter, key=lambda s: s.distance)
     record("max_recoloured", shares.clearly)
     record("max_repainted", shares.slightly)
