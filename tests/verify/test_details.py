@@ -241,3 +241,20 @@ def test_the_fainter_the_print_the_less_may_differ(legible: float, most: float) 
     """Below a legibility of 8, noise has to be far from what another letter makes."""
     assert _max_ratio(legible, drawn=True) == pytest.approx(most)
     assert _max_ratio(legible, drawn=False) == 13
+
+
+def test_what_cannot_be_tracked_is_compared_where_it_lies() -> None:
+    """Frames of a camera at night, with the time in them."""
+
+    def frame(words: str, seed: int) -> Grey:
+        image = Image.new("L", (400, 300), 14)
+        ImageDraw.Draw(image).text((20, 260), words, 250, font_size=16)
+        noise = np.random.default_rng(seed).normal(0, 1.5, (300, 400))
+        return (np.asarray(image) + noise).clip(0, 255).astype(np.uint8)
+
+    first = frame("22:43", 1)
+    copy, later = (compare_details(first, frame(w, 2), SAME) for w in ("22:43", "22:53"))
+    assert copy.known
+    assert copy.distance <= 1 < later.distance
+    turned = np.ascontiguousarray(np.rot90(frame("22:53", 2)))
+    assert not compare_details(first, turned, SAME).known

@@ -20,7 +20,16 @@ from imgsim.verify.blocks import Map
 from imgsim.verify.fine_alignment import fine_correction
 from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Band, Grey, Matrix, opencv_matrix, pixel_matrix
+from imgsim.verify.matrix import (
+    Band,
+    Grey,
+    Matrix,
+    nearest_orientation,
+    opencv_matrix,
+    orientation_matrix,
+    oriented,
+    pixel_matrix,
+)
 from imgsim.verify.median import median
 from imgsim.verify.sharpness import SharpnessCells, equalise_sharpness
 from imgsim.verify.tone import joint_histogram, smooth_tone_curve
@@ -185,7 +194,10 @@ def _aligned(
     """Both images in one frame, and where they overlap, well inside."""
     refined = refine_matrix(left, right, matrix, LIMITS.detail_side, excluded)
     if refined is None:
-        return None
+        orientation = nearest_orientation(matrix)
+        if orientation is None or left.shape != oriented(right, orientation).shape:
+            return None
+        refined = orientation_matrix(orientation)  # too dark or soft to be tracked: in place
     finest = _at_finest_scale(left, right, refined)
     pixels = opencv_matrix(refined, *finest)
     mask = erode_mask(overlap_mask(*finest, pixels, excluded), LIMITS.detail_margin)
