@@ -9,8 +9,8 @@
 #include <math.h>
 
 #define UNKNOWNS 8
-#define ROWS 5     /* gradient across and down, place across and down, what they shall give */
-#define PART 128   /* equations at a time: their factors stay in the nearest memory */
+#define ROWS 5   /* gradient across and down, place across and down, what they shall give */
+#define PART 128 /* equations at a time: their factors stay in the nearest memory */
 
 #if defined(__GNUC__)
 typedef double Lanes __attribute__((vector_size(32), may_alias));
@@ -19,7 +19,7 @@ typedef double Lanes;
 #endif
 #define LANES ((int)(sizeof(Lanes) / sizeof(double))) /* sums beside each other, taken at once */
 
-#if defined(__GNUC__) && defined(__x86_64__) && defined(__linux__)
+#if defined(__GNUC__) && defined(__x86_64__) && defined(__GLIBC__)
 #define FOR_EVERY_PROCESSOR __attribute__((target_clones("avx2", "default")))
 #else
 #define FOR_EVERY_PROCESSOR
