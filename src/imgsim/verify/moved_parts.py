@@ -100,7 +100,8 @@ def _clipped(image: Pixels) -> NDArray[np.bool_]:
     import cv2
 
     low, high = LIMITS.moved_parts_open_levels
-    inside = cv2.inRange(image, (low + 1,) * 3, (high - 1,) * 3)
+    channels = image.shape[2]
+    inside = cv2.inRange(image, (low + 1,) * channels, (high - 1,) * channels)
     return np.asarray(cv2.erode(inside, np.ones((3, 3), np.uint8)) == 0)
 
 
