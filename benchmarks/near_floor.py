@@ -9,12 +9,14 @@ the processor seconds of all their processes. `auto` also runs warm on `real`. O
 not installed in `--environments` (see `duplicate_finders.py --install`) the result says so.
 
 Beside that: the wall time of a run over eight files, and `phash:size=16` against a decode.
-`--imgsim SRC` measures another checkout's `src` in the same runs, under the name `other`.
+Modules are compiled before. `--imgsim SRC` measures another checkout's `src` in the same runs,
+under the name `other`.
 """
 
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import re
@@ -28,6 +30,8 @@ from typing import Any
 from finders import FINDERS, Finder, Job, NotInstalled, python_of
 from floor_folders import KINDS, make
 from record import machine, run_program, spread, write
+
+import imgsim
 
 WORKERS = 2
 _OTHERS = ("cleanvision", "fastdup 0.90", "czkawka")
@@ -190,6 +194,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.imgsim and not given.imgsim.is_dir():
         parser.error(f"{given.imgsim} is no folder")
+    # modules are compiled before they run, as those of an installed package are
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    for source in filter(None, (Path(imgsim.__file__).parent, given.imgsim)):
+        compileall.compile_dir(source, quiet=1)
     rows: dict[str, Any] = {}
     for kind in given.kind or [*KINDS, "eight", "phash"]:
         made_as = {"eight": "small", "phash": "small"}.get(kind, kind)

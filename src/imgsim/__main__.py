@@ -1,5 +1,6 @@
 """``imgsim``, and ``python -m imgsim``."""
 
+import gc
 import sys
 
 _INTERRUPTED = 130
@@ -22,6 +23,7 @@ def run() -> None:
 
         if started():
             leave(code)
+    gc.freeze()  # else Python searches all objects for garbage before it ends: .08 s
     sys.exit(code)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-_OBJECTS = 50_000
+_OBJECTS = 200_000
 """New objects between two searches; 700 by default in Python 3.11."""
 
 

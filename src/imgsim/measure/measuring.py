@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,11 @@ from imgsim.measure.differences import (
     measure_differences,
 )
 from imgsim.read.content import Content
-from imgsim.read.options import RunOptions
 from imgsim.stage_times import staged
 from imgsim.types import Picture
+
+if TYPE_CHECKING:  # the programs of workers need none of it
+    from imgsim.read.options import RunOptions
 
 _PIXELS = InputSpec(0, 0, "rgb")
 _FRAME_BYTES = 24

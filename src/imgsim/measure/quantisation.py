@@ -15,6 +15,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.verify.median import quantile
+
 _BLOCKS = 4096
 _LEAST_STEP = 4
 _LEAST_COUNT = 100
@@ -77,7 +79,7 @@ def about_steps(
     # multiples themselves, not what is left of them after rounding pixels
     exact = np.round(jpeg[used] / places) * places
     away = np.abs(other[used] / contrast - exact) / places
-    coarse = away[places >= np.quantile(places, 1 - _COARSE_SHARE)]
+    coarse = away[places >= quantile(places, 1 - _COARSE_SHARE)]
     rounding = 1.0 / places
     squares = np.square(coarse)
     return Steps(

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.measure.quantisation import block_basis
+from imgsim.verify.median import quantile
 
 _BLOCK = 8
 _PATCH = 10
@@ -481,7 +482,7 @@ def _edge(copy: NDArray[np.uint8], predicted: Levels, laid: NDArray[np.uint8]) -
                 continue
             apart = _apart(copy[..., band], known, turned)
             inner, outer = apart[:-rest], apart[-rest:]
-            usual = float(np.quantile(inner, _NEARLY_ALL)) if len(inner) else 0.0
+            usual = quantile(inner.ravel(), _NEARLY_ALL) if len(inner) else 0.0
             most = max(most, float(outer.max()) - usual)
     return round(most, 4)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +23,12 @@ from imgsim.decode.samples import VERSION, SampleOutcome, take_sample_digest
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.read.content import Content, ContentBatch, why_not_again
-from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.stage_times import staged
 from imgsim.types import Picture
+
+if TYPE_CHECKING:  # the programs of workers need none of it
+    from imgsim.read.options import RunOptions
 
 MAX_DIFFERENCE = 8
 """Grey levels by which thumbnails of equal samples differ, at most: a JPEG is decoded at a reduced

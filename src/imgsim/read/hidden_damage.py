@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from imgsim.decode.damage import hidden_fault
 from imgsim.decode.decoder import decoder_id
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import Content, ContentBatch, why_not_again
-from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.stage_times import staged
 from imgsim.types import Picture
+
+if TYPE_CHECKING:  # the programs of workers need none of it
+    from imgsim.read.options import RunOptions
 
 HIDING_FORMATS = frozenset({"JPEG", "MPO", "GIF", "PNG", "TIFF"})
 """Formats whose decoders hide damage that can be found."""

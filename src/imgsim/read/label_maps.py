@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from imgsim.decode.label_maps import VERSION, LabelMap, find_label_map, names_a_label_map
 from imgsim.decode.spec import DecodeError, NeedsMemory
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.read.content import Content, ContentBatch
-from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.stage_times import staged
 from imgsim.types import Picture
+
+if TYPE_CHECKING:  # the programs of workers need none of it
+    from imgsim.read.options import RunOptions
 
 _BATCH = 8
 _MOST_BYTES = {"PNG": 0.12, "GIF": 0.12, "TIFF": 2.1, "BMP": 1.1, "PPM": 2.1}

@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,12 @@ from imgsim.decode.memory import result_bytes
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec, NeedsMemory
 from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.read.content import Content
-from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.stage_times import staged
 from imgsim.types import Group, Picture, Verdict
+
+if TYPE_CHECKING:  # the programs of workers need none of it
+    from imgsim.read.options import RunOptions
 
 MAX_CHANGED = 0.05
 """Of two pictures that differ by damage at most this share of the blocks differ at all. (Another

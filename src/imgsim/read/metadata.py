@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from imgsim.decode.decoder import decoder_id
 from imgsim.decode.metadata import VERSION, Metadata, read_metadata
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.read.content import Content, ContentBatch
-from imgsim.read.options import RunOptions
 from imgsim.stage_times import staged
 from imgsim.types import Picture
+
+if TYPE_CHECKING:  # the programs of workers need none of it
+    from imgsim.read.options import RunOptions
 
 _BATCH = 16
 

@@ -8,6 +8,8 @@ Source: B. Lucas and T. Kanade, 1981, with one homography for the whole image an
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,11 @@ from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median
 from imgsim.verify.recording import record
+
+try:
+    from imgsim.compiled import _equations
+except ImportError:
+    _equations = None  # type: ignore[assignment]
 
 _DERIVATIVE = np.array([1, -8, 0, 8, -1], np.float32) / 12
 """Central differences of fourth order: those of Sobel make shifts appear larger."""
@@ -57,7 +64,7 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
     row, column = np.divmod(places, left.shape[1])
     error = left.ravel()[places] - right.ravel()[places]
     gx, gy = (g.ravel()[places] for g in (across, down))
-    solution = _solve_robustly(_equations(gx, gy, x[column], y[row], error), len(places))
+    solution = _solve_robustly(np.array([gx, gy, x[column], y[row], error], np.float64))
     a, b, c, d, e, f, g, h = solution
     record("correction_most", np.abs(solution).max())
     if np.abs(solution).max() > LIMITS.correction_most:
@@ -80,40 +87,64 @@ _PART = 512
 threads, which costs more than it takes."""
 
 
-def _equations(
-    across: Map, down: Map, u: NDArray[np.float64], v: NDArray[np.float64], error: Map
-) -> NDArray[np.float64]:
-    """An equation for every pixel, by its gradient, place and error, all of shape (n,).
+Sums = Callable[[NDArray[np.float64] | None], NDArray[np.float64]]
+"""Gives the sums of the products of all factors, shape (_UNKNOWNS, _UNKNOWNS + 1), the last ones
+with what is wanted; with Cauchy's weights of what a solution leaves, if there is one."""
 
-    Returns them in parts, shape (parts, _UNKNOWNS + 1, _PART): the factors of the unknowns and what
-    they shall give, filled up with 0.
+
+def _solve_robustly(equations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve equations by least squares with Cauchy's weights.
+
+    `equations` has one for every pixel, shape (5, n): its gradient across and down, its place, and
+    the error. Returns the unknowns, shape (_UNKNOWNS,).
     """
-    gx, gy = across.astype(np.float64), down.astype(np.float64)
+    sums_of = _in_parts(equations) if _equations is None else _in_c(equations)
+    ridge = np.eye(_UNKNOWNS) * LIMITS.correction_ridge * equations.shape[1]
+    solution = None
+    for _ in range(LIMITS.correction_rounds):
+        sums = sums_of(solution)
+        solution = np.linalg.solve(sums[:, :_UNKNOWNS] + ridge, sums[:, _UNKNOWNS])
+    assert solution is not None
+    return solution
+
+
+def _in_c(equations: NDArray[np.float64]) -> Sums:
+    rest = np.empty(equations.shape[1])
+
+    def sums_of(solution: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        sums = np.empty((_UNKNOWNS, _UNKNOWNS + 1))
+        if solution is None:
+            _equations.sums(equations, None, 1.0, sums)
+        else:
+            _equations.rest(equations, solution, rest)
+            _equations.sums(equations, rest, max(1.0, 2 * median(rest)), sums)
+        return sums
+
+    return sums_of
+
+
+def _in_parts(equations: NDArray[np.float64]) -> Sums:
+    """The same in NumPy, but for the order in which numbers are added."""
+    count = equations.shape[1]
+    gx, gy, u, v, error = equations
     gxu, gyv = gx * u, gy * v
     along = gxu + gyv
     rows = (gx, gxu, gx * v, gy, gy * u, gyv, along * u, along * v, error)
-    parts = -(-len(u) // _PART)
-    equations = np.zeros((len(rows), parts * _PART))
-    for row, values in zip(equations, rows, strict=True):
-        row[: len(u)] = values
-    return np.ascontiguousarray(equations.reshape(len(rows), parts, _PART).swapaxes(0, 1))
+    parts = -(-count // _PART)
+    filled = np.zeros((len(rows), parts * _PART))
+    for row, values in zip(filled, rows, strict=True):
+        row[:count] = values
+    filled = np.ascontiguousarray(filled.reshape(len(rows), parts, _PART).swapaxes(0, 1))
+    factors = filled[:, :_UNKNOWNS]
 
-
-def _solve_robustly(equations: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Solve `count` equations of `_equations` by least squares with Cauchy's weights.
-
-    Returns the unknowns, shape (_UNKNOWNS,).
-    """
-    ridge = np.eye(_UNKNOWNS) * LIMITS.correction_ridge * count
-    factors = equations[:, :_UNKNOWNS]
-    weighted, solution = factors, np.zeros(_UNKNOWNS)
-    for further in range(LIMITS.correction_rounds):
-        if further:
-            rest = (np.append(-solution, 1.0) @ equations).ravel()
+    def sums_of(solution: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        weighted = factors
+        if solution is not None:
+            rest = (np.append(-solution, 1.0) @ filled).ravel()
             rest /= max(1.0, 2 * median(np.abs(rest[:count])))
             rest *= rest
             rest += 1
             weighted = factors * (1 / rest).reshape(-1, 1, _PART)
-        sums = (weighted @ equations.swapaxes(1, 2)).sum(axis=0)
-        solution = np.linalg.solve(sums[:, :_UNKNOWNS] + ridge, sums[:, _UNKNOWNS])
-    return solution
+        return np.asarray((weighted @ filled.swapaxes(1, 2)).sum(axis=0))
+
+    return sums_of

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,12 +17,14 @@ from imgsim.decode.decoder import Decoder, decoder_id
 from imgsim.decode.spec import DecodeError, DecodeMode, NeedsMemory
 from imgsim.executors.base import Executor, Heartbeat, MoreMemory
 from imgsim.read.content import Content
-from imgsim.read.options import RunOptions
 from imgsim.stage_times import staged
 from imgsim.types import Candidates, NotCompared, Picture, Verdict
 from imgsim.verify.batch import Outcome
 from imgsim.verify.frames import with_frames
 from imgsim.verify.judge import EQUAL, NOT_ALIGNED, VERSION
+
+if TYPE_CHECKING:  # the programs of workers need none of it
+    from imgsim.read.options import RunOptions
 
 _BATCH = 8
 _MAX_RESIDUAL = 1.0

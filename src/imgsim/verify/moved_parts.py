@@ -100,8 +100,9 @@ def _clipped(image: Pixels) -> NDArray[np.bool_]:
     import cv2
 
     low, high = LIMITS.moved_parts_open_levels
-    there = (image.min(axis=2) <= low) | (image.max(axis=2) >= high)
-    return np.asarray(cv2.dilate(there.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+    channels = image.shape[2]
+    inside = cv2.inRange(image, (low + 1,) * channels, (high - 1,) * channels)
+    return np.asarray(cv2.erode(inside, np.ones((3, 3), np.uint8)) == 0)
 
 
 def _are_on_both(one: int, other: int) -> bool:
