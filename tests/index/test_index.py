@@ -559,9 +559,9 @@ def test_manifests_of_others(there: Path, cli) -> None:
     with pytest.raises(UsageError, match="is damaged: it is a folder"):
         _asked()
     path.rmdir()
-    path.write_text(whole.replace('"version": 2', '"version": 1', 1))
+    path.write_text(whole.replace('"version": 3', '"version": 2', 1))
     _refused(_asked, "an earlier imgsim", "delete the folder, then imgsim index build F")
-    path.write_text(whole.replace('"version": 2', '"version": 3', 1))
+    path.write_text(whole.replace('"version": 3', '"version": 4', 1))
     _refused(_asked, "a later imgsim", "update imgsim")
     done = cli("index", "info", "F")
     assert done.returncode == 2

@@ -12,6 +12,7 @@ from imgsim.comparators.local import LAYOUT, LocalFeatures, records
 from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.index import rows as index_rows
+from imgsim.index import words
 from imgsim.index.manifest import Maker
 from imgsim.index.segment import FileRecord, NewContent, NewFile
 from imgsim.index.snapshot import Snapshot
@@ -69,10 +70,17 @@ def _write(folder: Path, rows: np.ndarray, flat: np.ndarray, seed: int) -> Index
     return writer
 
 
+@pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("common", [48, 3])
 def test_an_index_proposes_what_one_array_does(
-    rows: np.ndarray, common: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows: np.ndarray,
+    common: int,
+    compiled: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    if not compiled:
+        monkeypatch.setattr(words, "_compiled", None)
     for module in (alike, index_rows):  # a word is too common, or is once some are removed
         monkeypatch.setattr(module, "COMMON_WORD", common)
     flat = np.arange(len(rows)) >= len(rows) - 2
@@ -100,8 +108,13 @@ def test_an_index_proposes_what_one_array_does(
     assert near.rows.tolist() == wanted.rows.tolist()
 
 
-def test_damage_never_changes_what_is_proposed(rows: np.ndarray, tmp_path: Path) -> None:
+@pytest.mark.parametrize("compiled", [True, False])
+def test_damage_never_changes_what_is_proposed(
+    rows: np.ndarray, compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whichever byte is turned, what was proposed is as before, or the index refused."""
+    if not compiled:
+        monkeypatch.setattr(words, "_compiled", None)
     flat = np.arange(len(rows)) >= len(rows) - 2
     with _write(tmp_path / "F", rows, flat, 7) as writer:
         entries = writer.snapshot.manifest.segments

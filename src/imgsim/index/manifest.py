@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NAME = "manifest.json"
 FORMAT = "imgsim-index"
-VERSION = 2
+VERSION = 3
 """Of the files of an index; a program reads no later one."""
 
 

@@ -13,21 +13,19 @@ from numpy.typing import NDArray
 from imgsim.errors import UsageError
 from imgsim.index.manifest import damaged
 
-PIECE = 256
+PIECE = 64
 """Bytes of a piece: few, since one lookup needs some bytes here and there."""
 
 _NUMBERS = PIECE // 8
 _AT_ONCE = 1 << 13
 
 
-def _factors() -> tuple[NDArray[np.uint64], np.uint64]:
-    """Odd numbers as if drawn by chance: of each place in a piece, and of the piece."""
-    drawn = np.frombuffer(shake_128(b"imgsim index pieces").digest(8 * (_NUMBERS + 1)), "<u8")
-    odd = drawn.astype(np.uint64) | np.uint64(1)
-    return odd[:-1], odd[-1]
+_DRAWN = np.frombuffer(shake_128(b"imgsim index pieces").digest(8 * (_NUMBERS + 1)), "<u8")
 
+FACTORS = _DRAWN.astype(np.uint64) | np.uint64(1)
+"""Odd numbers as if drawn by chance: of each place in a piece, and of the piece."""
 
-_OF_PLACES, _OF_PIECE = _factors()
+_OF_PLACES, _OF_PIECE = FACTORS[:-1], FACTORS[-1]
 
 
 def sums_of(pieces: NDArray[np.uint64], numbers: NDArray[np.integer[Any]]) -> NDArray[np.uint32]:
@@ -76,12 +74,18 @@ class Pieces:
         Of the file, for messages.
     whole : ndarray of uint8, shape (n * PIECE,)
     sums : ndarray of uint32, shape (n,)
+
+    Attributes
+    ----------
+    whole, sums : ndarray
+        Those.
     """
 
     def __init__(self, path: Path, whole: NDArray[np.uint8], sums: NDArray[np.uint32]) -> None:
         self._path = path
+        self.whole = whole
         self._pieces = _as_pieces(whole)
-        self._sums = sums
+        self.sums = sums
 
     def check(self, *parts: tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:
         """Raise UsageError if a piece is not as it was written.
@@ -100,12 +104,13 @@ class Pieces:
     def _check(self, every: NDArray[np.int64]) -> None:
         numbers = every[np.r_[True, every[1:] != every[:-1]]] if len(every) else every
         if len(numbers) and (numbers.min() < 0 or numbers.max() >= len(self._pieces)):
-            raise self._wrong()
+            raise self.wrong()
         for start in range(0, len(numbers), _AT_ONCE):
             some = numbers[start : start + _AT_ONCE]
-            if (sums_of(self._pieces.take(some, axis=0), some) != self._sums[some]).any():
-                raise self._wrong()
+            if (sums_of(self._pieces.take(some, axis=0), some) != self.sums[some]).any():
+                raise self.wrong()
 
-    def _wrong(self) -> UsageError:
+    def wrong(self) -> UsageError:
+        """Return what is raised where one is not."""
         what = "a check sum of what was looked up is wrong"
         return damaged(self._path, what, files_known=True)

@@ -25,7 +25,7 @@ from imgsim.propose.figures import are_figures
 from imgsim.read.scratch import release
 from imgsim.types import ImageFacts
 
-_MAGIC = b"imgsim-index segment 2\n".ljust(64, b"\0")
+_MAGIC = b"imgsim-index segment 3\n".ljust(64, b"\0")
 _ALIGNED = PIECE
 SUFFIX = ".segment"
 _AT_ONCE = 1 << 22
@@ -240,9 +240,10 @@ def write_segment(
         starts: list[bytes] = []
 
         def orders() -> Iterable[memoryview]:
-            for first, order in tables(written, keypoints) if len(keypoints) else ():
+            for first, order, values in tables(written, keypoints) if len(keypoints) else ():
                 starts.append(first.tobytes())
                 yield order.data
+                yield values.data
 
         writing.section("order", orders())
         writing.section("starts", starts)
@@ -368,7 +369,7 @@ class Segment:
             section = entry.sections.get(name)
             if section is None or section.size_bytes != sizes.get(name, section.size_bytes):
                 raise damaged(self.path, f"its {name} are not whole")
-            if name in ("order", "starts") and section.size_bytes % (4 * WORDS):
+            if name in ("order", "starts") and section.size_bytes % (2 * WORDS):
                 raise damaged(self.path, f"its {name} are not whole")
             if section.offset < 0 or section.offset + section.size_bytes > entry.size_bytes:
                 raise damaged(self.path, f"its {name} lie elsewhere")
@@ -401,10 +402,11 @@ class Segment:
         """The words of its keypoints."""
         number = np.dtype("<u4")
         sections = self.entry.sections
-        starts, order, sums = (self._section(name, number) for name in ("starts", "order", "sums"))
+        starts, sums = (self._section(name, number) for name in ("starts", "sums"))
+        order = self._section("order", np.dtype(np.uint8))
         pieces = Pieces(self.path, self._whole[: sections["sums"].offset], sums)
         begins = Begins(*(sections[name].offset for name in ("rows", "starts", "order")))
-        return Words(self.rows, starts.reshape(WORDS, -1), order.reshape(WORDS, -1), pieces, begins)
+        return Words(self.rows, starts.reshape(WORDS, -1), order, pieces, begins)
 
     @cached_property
     def _texts(self) -> NDArray[np.uint8]:

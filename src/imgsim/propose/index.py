@@ -75,8 +75,23 @@ class ArchiveRows(Protocol):
         """Those keypoints of images with detail that share a word with others.
 
         Their images are places among those with detail. A word that too many share is left out,
-        or all of its keypoints are there.
+        or all of its keypoints that are alike to one of those are there.
         """
+
+    def votes_with(self, own: Keypoints, before: int) -> Votes:
+        """Which images with detail share keypoints with one from outside.
+
+        Parameters
+        ----------
+        own : Keypoints
+            Of that image.
+        before : int
+            Images with detail that come before it; the votes are of places among them and it.
+        """
+        n = int((~self.flat).sum()) + 1
+        closed = np.arange(n) != before
+        near = self.keypoints_like(own)
+        return votes_of_keypoints(near.with_images(own, np.array([before]), closed)[0], n)
 
 
 class RowArray(ArchiveRows):
@@ -221,11 +236,7 @@ class ProposalIndex:
 
     def _votes(self, row: NDArray[Any], before: int) -> NDArray[np.int64]:
         """Images that share keypoints, shape (m, 3): the place, whether mirrored, the weight."""
-        own = Keypoints.of(row, np.arange(1))
-        near = self._rows.keypoints_like(own)
-        n = len(self._detailed) + 1
-        closed = np.arange(n) != before
-        votes = votes_of_keypoints(near.with_images(own, np.array([before]), closed), n)
+        votes = self._rows.votes_with(Keypoints.of(row, np.arange(1)), before)
         other = np.where(votes.left == before, votes.right, votes.left)
         return np.stack(
             [other - (other > before), votes.mirrored.astype(np.int64), votes.weight], axis=1
@@ -257,7 +268,7 @@ class ProposalIndex:
         closed = np.ones(n, np.bool_)
         closed[before + np.arange(len(rows))] = False
         near = self._rows.keypoints_like(own)
-        return votes_of_keypoints(near.with_images(own, before, closed), n), before
+        return votes_of_keypoints(near.with_images(own, before, closed)[0], n), before
 
     @property
     def detailed(self) -> NDArray[np.int64]:

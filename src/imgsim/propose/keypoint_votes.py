@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.propose.alike import Collisions
+from imgsim.propose.alike import FEW_LIKENESSES, NO_WEIGHT, Collisions
 from imgsim.propose.keypoints import Keypoints
+from imgsim.propose.nearest import MOST_COUNTED, STEPS, steps_of
 
 MIN_VOTES = 2
 """Consistent votes that a proposed pair of images has, at least."""
@@ -118,6 +119,7 @@ def votes_of_keypoints(
     min_weight_mirrored: int = MIN_WEIGHT_MIRRORED,
     min_weight_single: int = MIN_WEIGHT_SINGLE,
     take: Callable[[Votes], object] | None = None,
+    known: tuple[NDArray[np.uint64], NDArray[np.uint16]] | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes, see `votes_of`, by their keypoints.
 
@@ -132,9 +134,11 @@ def votes_of_keypoints(
         Of one vote that is enough by itself, in no mirror.
     take : callable, optional
         Takes the pairs, some at a time, a mirrored one perhaps twice; none are returned then.
+    known : tuple of ndarray of uint64, shape (p,), and of uint16, shape (k, STEPS), optional
+        Which keypoints are alike, see `Collisions`.
     """
     parts = [np.zeros((2, 0), np.int64)]
-    collisions = Collisions(keypoints, n, usual_likenesses(n))
+    collisions = Collisions(keypoints, n, usual_likenesses(n), known)
     # most pairs of images have too few, whatever they tell
     of_either = min(min_weight, min_weight_mirrored)
     for query, other in collisions.found(min_votes, of_either, min_weight_single):
@@ -159,6 +163,94 @@ def votes_of_keypoints(
             take(_distinct_votes(parts, n))
             parts = parts[:1]
     return _distinct_votes(parts, n)
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Keypoints of one image and those of others that are alike, a pair each.
+
+    Attributes
+    ----------
+    one : ndarray of uint32, shape (p,)
+        Place of the keypoint among those of the image.
+    image : ndarray of int64, shape (p,)
+        The other image.
+    mirrored : ndarray of bool, shape (p,)
+        Its keypoint is described as a mirror would show it.
+    other : ndarray of int64, shape (p,)
+        Number of that keypoint among those that are alike to any, ascending.
+    bits : ndarray of uint8, shape (p,)
+        By which they differ.
+    """
+
+    one: NDArray[np.uint32]
+    image: NDArray[np.int64]
+    mirrored: NDArray[np.bool_]
+    other: NDArray[np.int64]
+    bits: NDArray[np.uint8]
+
+
+def votes_of_alike(
+    own: Keypoints,
+    before: int,
+    alike: Alike,
+    n: int,
+    take: Callable[[NDArray[np.int64]], Keypoints],
+) -> Votes:
+    """Find consistent votes of one image and others, see `votes_of`, by which keypoints are alike.
+
+    Parameters
+    ----------
+    own : Keypoints
+        Of that image.
+    before : int
+        How many of the others come before it.
+    alike : Alike
+    n : int
+        Number of images, with that one.
+    take : callable
+        Returns the keypoints of other images with some numbers, ndarray of int64, shape (k,), in
+        their order.
+    """
+    step = steps_of(alike.bits.astype(np.int64))
+    of_own = _by_steps(alike.one, step, len(own.image))
+    of_others = _by_steps(alike.other, step, int(alike.other[-1]) + 1 if len(step) else 0)
+    kept = _may_be_enough(own, alike, n)
+    chosen, other = np.unique(alike.other[kept], return_inverse=True)
+    closed = np.arange(n) != before
+    keypoints, places = take(chosen).with_images(own, np.array([before]), closed)
+    a, b = places[other], places[len(chosen) + alike.one[kept]]
+    pairs = np.minimum(a, b).astype(np.uint64) << np.uint64(32) | np.maximum(a, b).astype(np.uint64)
+    histogram = np.empty((len(places), STEPS), np.uint16)
+    histogram[places] = np.concatenate([of_others[chosen], of_own])
+    return votes_of_keypoints(keypoints, n, known=(pairs, histogram))
+
+
+def _by_steps(
+    keypoint: NDArray[np.integer[Any]], step: NDArray[np.int64], n: int
+) -> NDArray[np.uint16]:
+    """How many each of n keypoints is like, by steps of distance."""
+    counts = np.bincount(keypoint.astype(np.int64) * STEPS + step, minlength=n * STEPS)
+    return np.minimum(counts, MOST_COUNTED).astype(np.uint16).reshape(n, STEPS)
+
+
+def _may_be_enough(own: Keypoints, alike: Alike, n: int) -> NDArray[np.int64]:
+    """The pairs of those images that have enough, whatever the votes tell of.
+
+    `Collisions` does the same, for fewer: where they lie need not be read of the others.
+    """
+    ends = alike.one.astype(np.int64), alike.other
+    likenesses = np.maximum(*(np.bincount(end)[end] for end in ends))
+    usual = usual_likenesses(n)
+    weight = np.square(NO_WEIGHT - alike.bits.astype(np.int64)) * usual
+    weight //= np.maximum(usual, likenesses)
+    own_mirrored = own.mirrored[alike.one]
+    key = 3 * alike.image + alike.mirrored + 2 * own_mirrored
+    enough = np.bincount(key, minlength=3 * n) >= MIN_VOTES
+    enough &= np.bincount(key, weight, 3 * n) >= min(MIN_WEIGHT, MIN_WEIGHT_MIRRORED)
+    sure = (likenesses <= FEW_LIKENESSES) & (weight >= MIN_WEIGHT_SINGLE)
+    enough[key[sure & ~alike.mirrored & ~own_mirrored]] = True
+    return np.flatnonzero(enough[key])
 
 
 def _distinct_votes(parts: list[NDArray[np.int64]], n: int) -> Votes:

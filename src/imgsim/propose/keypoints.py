@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -157,7 +157,7 @@ class Keypoints:
 
     def with_images(
         self, own: Keypoints, before: NDArray[np.int64], closed: NDArray[np.bool_]
-    ) -> Keypoints:
+    ) -> tuple[Keypoints, NDArray[np.int64]]:
         """Insert the keypoints of more images, all of whose words are compared.
 
         Parameters
@@ -167,15 +167,24 @@ class Keypoints:
         before : ndarray of int64, shape (m,)
             How many of the other images come before each of them; ascending.
         closed : ndarray of bool, shape (images + m,)
+
+        Returns
+        -------
+        Keypoints
+        places : ndarray of int64, shape (k,)
+            Of these keypoints, and of those of `own` behind them.
         """
         every = {n: np.concatenate([getattr(self, n), getattr(own, n)]) for n in _COLUMNS}
         others, theirs = self.image, len(self.image)
         every["image"][:theirs] = others + np.searchsorted(before, others, "right")
         every["image"][theirs:] = before[own.image] + own.image
         ones = np.full(len(own.image), 0xFFFF, np.uint16)
-        words = ones if self.words is None else np.concatenate([self.words, ones])
+        words = None if self.words is None else np.concatenate([self.words, ones])
         joined = Keypoints(len(every["image"]), **every, closed=closed, words=words)
-        return joined.only(np.lexsort((every["image"], every["mirrored"])))
+        order = np.lexsort((every["image"], every["mirrored"]))
+        places = np.empty_like(order)
+        places[order] = np.arange(len(order))
+        return joined.only(order), places
 
     def shared_words(self, others: Keypoints) -> NDArray[np.uint16]:
         """Tell which words of each keypoint others have in the same place; by chance, some more.
@@ -257,6 +266,14 @@ def columns_of(
         "scale": rows["octave"][row, number] * np.float32(np.log2(SCALE_STEP)),
         "angle": (180 - angle) % 360 if mirrored else angle,
     }
+
+
+def in_a_row(some: Sequence[Keypoints]) -> Keypoints:
+    """Keypoints of several arrays one behind the other, those of each in their order."""
+    every = {name: np.concatenate([getattr(part, name) for part in some]) for name in _COLUMNS}
+    words = [part.words for part in some if part.words is not None]
+    plain = sum(part.plain for part in some)
+    return Keypoints(plain, **every, words=np.concatenate(words) if words else None)
 
 
 def parts(n: int, size: int) -> Iterator[slice]:
