@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from imgsim.comparators.local import LAYOUT, PLACE_UNIT
+from imgsim.progress import Silent
 from imgsim.propose.proposals import propose
 from imgsim.propose.reasons import INSET, KEYPOINTS, MIRRORED, NEGATIVE
 from tests.verify.pictures import SMALL, picture, rows
@@ -63,3 +64,22 @@ def test_a_picture_on_a_page_is_proposed_from_either_side() -> None:
         found = propose(rows(*images), hashes=True, jobs=1)
         assert found.pairs() == [(0, 1)]
         assert found.why[0] & INSET
+
+
+def test_stages_of_proposing_are_told_to_their_ends() -> None:
+    told: list[tuple[str, int]] = []
+    done: list[int] = []
+
+    class Told(Silent):
+        def start(self, stage: str, total: int, unit: str) -> None:
+            told.append((stage, total))
+            done.append(0)
+
+        def advance(self, n: int) -> None:
+            done[-1] += n
+
+    every = rows(*(picture(seed) for seed in (1, 2, 3)))
+    propose(every, hashes=True, jobs=1, progress=Told())
+    assert [stage for stage, _ in told] == ["comparing hashes", "comparing keypoints"]
+    assert done == [total for _, total in told]
+    assert done[0] == 3

@@ -174,6 +174,7 @@ class RecipeRun:
             closed=references if references.any() else None,  # no two of them may match
             votes=votes,
             rules=rules,
+            progress=options.progress,
         )
 
     def _pair_rules(self) -> PairRules:

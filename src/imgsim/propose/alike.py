@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.progress import Progress, Silent
 from imgsim.propose import alike_numpy
 from imgsim.propose.keypoints import WORD_STARTS, Keypoints, numbers_of, parts
 from imgsim.propose.nearest import (
@@ -77,6 +78,7 @@ class Collisions:
     known : tuple of ndarray of uint64, shape (p,), and of uint16, shape (n, STEPS), optional
         The pairs, the lesser keypoint in the upper half, and how many others each keypoint is like,
         by steps of distance: of closed images and another one. Without them they are searched.
+    progress : Progress, optional
     """
 
     def __init__(
@@ -85,7 +87,9 @@ class Collisions:
         images: int,
         usual: int,
         known: tuple[NDArray[np.uint64], NDArray[np.uint16]] | None = None,
+        progress: Progress | None = None,
     ) -> None:
+        self._progress = progress or Silent()
         self._keypoints = keypoints
         self._images = images
         self._usual = usual
@@ -242,6 +246,7 @@ class Collisions:
         """
         own, search = self._keypoints, alike_numpy.search if _alike is None else _alike.search
         found = np.empty(max(_AT_ONCE, COMMON_WORD**2), np.uint64) if listed else None
+        self._progress.start("comparing keypoints", len(WORD_STARTS) * len(own.image), "keypoint")
         for number in range(len(WORD_STARTS)):
             for words, order in self._in_order(number):
                 start = 0
@@ -263,6 +268,8 @@ class Collisions:
                     )
                     if found is not None and n:
                         yield found[:n].copy()
+                self._progress.advance(len(order))
+        self._progress.finish()
 
     def _in_order(self, number: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
         """Words that are compared, ascending, and their keypoints, some at a time."""

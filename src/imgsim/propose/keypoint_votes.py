@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.progress import Progress
 from imgsim.propose.alike import FEW_LIKENESSES, NO_WEIGHT, Collisions
 from imgsim.propose.keypoints import Keypoints
 from imgsim.propose.nearest import MOST_COUNTED, STEPS, steps_of
@@ -80,6 +81,7 @@ def votes_of(
     *,
     min_weight_single: int = MIN_WEIGHT_SINGLE,
     take: Callable[[Votes], object] | None = None,
+    progress: Progress | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes, or a single sure one.
 
@@ -97,6 +99,7 @@ def votes_of(
         Of one vote that is enough by itself.
     take : callable, optional
         See `votes_of_keypoints`.
+    progress : Progress, optional
 
     Notes
     -----
@@ -108,7 +111,7 @@ def votes_of(
     if closed is not None:
         keypoints = keypoints.of_open(closed)
     least = min_votes, min_weight, min_weight_mirrored, min_weight_single
-    return votes_of_keypoints(keypoints, len(among), *least, take=take)
+    return votes_of_keypoints(keypoints, len(among), *least, take=take, progress=progress)
 
 
 def votes_of_keypoints(
@@ -120,6 +123,7 @@ def votes_of_keypoints(
     min_weight_single: int = MIN_WEIGHT_SINGLE,
     take: Callable[[Votes], object] | None = None,
     known: tuple[NDArray[np.uint64], NDArray[np.uint16]] | None = None,
+    progress: Progress | None = None,
 ) -> Votes:
     """Find pairs of images with consistent votes, see `votes_of`, by their keypoints.
 
@@ -136,9 +140,10 @@ def votes_of_keypoints(
         Takes the pairs, some at a time, a mirrored one perhaps twice; none are returned then.
     known : tuple of ndarray of uint64, shape (p,), and of uint16, shape (k, STEPS), optional
         Which keypoints are alike, see `Collisions`.
+    progress : Progress, optional
     """
     parts = [np.zeros((2, 0), np.int64)]
-    collisions = Collisions(keypoints, n, usual_likenesses(n), known)
+    collisions = Collisions(keypoints, n, usual_likenesses(n), known, progress)
     # most pairs of images have too few, whatever they tell
     of_either = min(min_weight, min_weight_mirrored)
     for query, other in collisions.found(min_votes, of_either, min_weight_single):

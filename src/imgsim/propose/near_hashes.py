@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.local import ORIENTATIONS
 from imgsim.neighbours.hamming import HammingEngine
+from imgsim.progress import Progress, Silent
 from imgsim.propose.hashes import HASH_RADIUS, TurnedHashes, wanted_hashes
 from imgsim.propose.likeness import Likeness, Squares
 from imgsim.propose.most_alike import Found
@@ -75,6 +76,7 @@ class NearHashes:
         Images that are not compared with each other.
     jobs : int
         Threads.
+    progress : Progress, optional
 
     Attributes
     ----------
@@ -91,7 +93,9 @@ class NearHashes:
         order: NDArray[np.int64],
         closed: NDArray[np.bool_],
         jobs: int,
+        progress: Progress | None = None,
     ) -> None:
+        self._progress = progress or Silent()
         self.stands_for = np.arange(len(order))
         self._squares = squares
         self.order = np.concatenate([order[closed[order]], order[~closed[order]]])
@@ -116,15 +120,18 @@ class NearHashes:
             How many are left between the two of each pair.
         """
         n = len(self.order)
+        self._progress.start("comparing hashes", n - self._open_from, "image")
         start, size = self._open_from, min(_MOST_QUERIES, max(_FEWEST_QUERIES, _CELLS // max(1, n)))
         while start < n:
             stop = min(n, start + size)
             found, levels = self._block(start, stop)
             each = max(1, len(found) // (stop - start))
             size = min(_MOST_QUERIES, 2 * size, max(_FEWEST_QUERIES, _PAIRS // each))
+            self._progress.advance(stop - start)
             start = stop
             if len(found):
                 yield found, levels
+        self._progress.finish()
 
     def _block(self, start: int, stop: int) -> tuple[Found, NDArray[np.float32]]:
         """The pairs of some images with those before them."""

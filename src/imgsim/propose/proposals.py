@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from imgsim.comparators.local import ORIENTATIONS
 from imgsim.neighbours.hamming import HammingEngine
+from imgsim.progress import Progress
 from imgsim.propose.figures import are_figures, near_figures
 from imgsim.propose.hashes import HASH_RADIUS
 from imgsim.propose.keypoint_votes import Votes, votes_of
@@ -151,6 +152,7 @@ def propose(
     closed: NDArray[np.bool_] | None = None,
     votes: Votes | None = None,
     rules: PairRules | None = None,
+    progress: Progress | None = None,
 ) -> Proposals:
     """Find pairs of images worth verifying.
 
@@ -173,6 +175,7 @@ def propose(
         Of places among the images that are not flat, where it is known which share keypoints.
     rules : PairRules, optional
         By default all pairs may match.
+    progress : Progress, optional
     """
     n = len(rows)
     flat = np.zeros(n, np.bool_) if flat is None else flat
@@ -186,6 +189,7 @@ def propose(
         closed=None if closed is None else closed[detailed],
         votes=votes,
         rules=rules.among(detailed),
+        progress=progress,
     )
     figures = np.flatnonzero(are_figures(rows, flat)) if hashes else np.empty(0, np.int64)
     one, other = near_figures(rows[figures])
@@ -220,17 +224,18 @@ def _propose_usual(
     closed: NDArray[np.bool_] | None,
     votes: Votes | None,
     rules: PairRules,
+    progress: Progress | None,
 ) -> Proposals:
     """Propose pairs among some rows, as places in `among`, by keypoints and by hashes."""
     n = len(among)
     asking = np.ones(n, np.bool_) if closed is None else ~closed
     usual = _Usual(rows, among, rules, asking, by_hashes=hashes)
     if n > 1 and asking.any():
-        usual.add_near_hashes(jobs)
+        usual.add_near_hashes(jobs, progress)
     if votes is not None:
         usual.add_votes(votes)
     else:
-        votes_of(rows, among=among, closed=closed, take=usual.add_votes)
+        votes_of(rows, among=among, closed=closed, take=usual.add_votes, progress=progress)
     return usual.proposals()
 
 
@@ -307,10 +312,10 @@ class _Usual:
         self._votes_most = np.full(self.n, MOST_BY_KEYPOINTS)
         self._votes = _Limits(self.n, 1, asking, rules, FEW_BY_KEYPOINTS, self._votes_most)
 
-    def add_near_hashes(self, jobs: int) -> None:
+    def add_near_hashes(self, jobs: int, progress: Progress | None) -> None:
         """Add the pairs with near hashes, before any votes."""
         squares = Squares(*self._colours)
-        search = NearHashes(self._hashes, squares, self._rules.order, ~self._asking, jobs)
+        search = NearHashes(self._hashes, squares, self._rules.order, ~self._asking, jobs, progress)
         near = _Limits(self.n, 2, self._asking, self._rules)
         for found, levels in search.blocks():
             allowed = near.classes(found) == 1

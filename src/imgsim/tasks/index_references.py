@@ -220,6 +220,7 @@ class IndexReferences:
             closed=closed,
             votes=self._votes(pictures, rows, flat),
             rules=rules,
+            progress=self._options.progress,
         )
 
     def _votes(
