@@ -268,16 +268,13 @@ class Decided:
         )
 
     def _removes(self, number: int, file: SeenFile) -> bool:
-        """Whether a decision is that this very file may go.
-
-        One file goes by one decision: of several of its content that which is where it was.
-        """
+        """Whether a decision is that this very file may go: one of its content elsewhere may be
+        the last one."""
         decision = self._decisions[number]
-        if decision.answer != "remove" or 1 not in self._of(file.digest)[number]:
-            return False
-        alike = self._alike.get(self._content(file), ())
-        there = [one for one in alike if _is_at(decision.files[1], one.path)]
-        return file in there or (not there and len(alike) == 1)
+        places = self._of(file.digest)[number]
+        return (
+            decision.answer == "remove" and 1 in places and _is_at(decision.files[1], file.path)
+        )
 
     def _let_go(self, file: SeenFile, kept: SeenFile) -> int:
         """The last decision that names this very file as one that may go for another; else -1.
