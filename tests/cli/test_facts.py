@@ -106,6 +106,38 @@ def test_it_says_what_the_kept_file_lacks(imgsim, library: Path) -> None:
         "date", "place", "rating", "title", "keywords",
     ]  # fmt: skip
     assert all(len(line) <= 80 for line in lines)
+    imgsim(*arguments, "--plan", "plan.json", cwd=library)
+    what = "date, place, rating, title, keywords"
+    lines = imgsim("apply", "plan.json", cwd=library).stdout.splitlines()
+    assert f"note: old/100/3.png lacks its {what}: --carry-metadata takes them over" in lines
+    carried = imgsim("apply", "plan.json", "--carry-metadata", cwd=library).stdout
+    assert f"note: its {what} go beside old/100/3.png" in carried
+
+
+def test_what_is_kept_does_not_depend_on_facts_that_are_asked_for(imgsim, tmp_path: Path) -> None:
+    """Of a JPEG and what was made of it with a higher quality, the first, whatever their times."""
+    for number in range(3):
+        _picture(number).save(tmp_path / f"{number}.jpg", quality=80)
+        with Image.open(tmp_path / f"{number}.jpg") as once:
+            once.save(tmp_path / f"{number} again.jpg", quality=97)
+        os.utime(tmp_path / f"{number}.jpg", (2e9, 2e9))
+    plain = _kept(imgsim, tmp_path)
+    assert plain == {f"{number}.jpg" for number in range(3)}
+    assert _kept(imgsim, tmp_path, "--facts") == plain
+
+
+def _kept(imgsim: Any, folder: Path, *more: str) -> set[str]:
+    done = imgsim("find-dupes", ".", "-f", "json", *more, cwd=folder)
+    return {os.path.basename(group["keep"]) for group in json.loads(done.stdout)["groups"]}
+
+
+def test_a_folder_of_a_rule_in_which_nothing_lies_is_named(imgsim, library: Path) -> None:
+    told = {
+        rule: imgsim("find-dupes", "DCIM", "old", "--keep", rule, cwd=library).stderr
+        for rule in ("folder:dcim", "folder:DCIM", "not-folder:100")
+    }
+    said = {rule: "no picture lies in such a folder" in text for rule, text in told.items()}
+    assert said == {"folder:dcim": True, "folder:DCIM": False, "not-folder:100": False}
 
 
 def test_csv_has_a_column_for_each_fact(imgsim, library: Path) -> None:

@@ -55,7 +55,7 @@ def dry_run(
         chosen = selection.with_sidecars(groups)
         if options.carry_metadata:
             chosen = list(_carried(fs, root, chosen, selection))
-        removed = tuple(map(Removed.of, chosen))
+        removed = tuple(Removed.of(one, carried=options.carry_metadata) for one in chosen)
         links = links_to(fs, root, plan.root, {one.path for one in removed})
     return Applied(
         "", options.action, True, removed, tuple(selection.left), links=links, root=plan.root

@@ -29,6 +29,10 @@ class Removed:
         Which of the sidecars hold what the kept file lacks.
     by_decision : bool
         A person said of this very file that it may go.
+    only_here : tuple of str
+        What its metadata say and the kept file's do not, such as "rating".
+    carried : bool
+        That is written beside the kept file.
     """
 
     path: bytes
@@ -38,14 +42,24 @@ class Removed:
     sidecars: tuple[bytes, ...] = ()
     losses: tuple[SidecarLoss, ...] = ()
     by_decision: bool = False
+    only_here: tuple[str, ...] = ()
+    carried: bool = False
 
     @classmethod
-    def of(cls, chosen: Chosen) -> Self:
+    def of(cls, chosen: Chosen, *, carried: bool) -> Self:
         """The outcome of a removal that was carried out, or would be."""
-        file, role = chosen.removal.file, chosen.removal.role
-        kept = chosen.keep.path
-        decided = chosen.removal.by_decision
-        return cls(file.path, kept, role, file.size_bytes, chosen.sidecars, chosen.losses, decided)
+        file, removal = chosen.removal.file, chosen.removal
+        return cls(
+            file.path,
+            chosen.keep.path,
+            removal.role,
+            file.size_bytes,
+            chosen.sidecars,
+            chosen.losses,
+            removal.by_decision,
+            removal.only_here,
+            carried,
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

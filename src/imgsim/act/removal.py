@@ -98,7 +98,7 @@ class Remover:
             except (Different, OSError) as error:
                 self._put_back(unit, made)
                 raise Different(_said(error)) from None
-        return Removed.of(chosen)
+        return Removed.of(chosen, carried=self.options.carry_metadata)
 
     def _write(self, write: Callable[[], None]) -> None:
         try:

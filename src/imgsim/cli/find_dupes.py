@@ -223,6 +223,10 @@ def _find(
     shown = _compared(duplicates, chosen, form, check=check)
     known_too = check and not chosen.only_new
     stages = None if times is None else times.sums()
+    if index is None:
+        _say_what_matches_nothing(terminal, wanted["keep"], duplicates.paths)
+    if plan_file is not None:  # first, whoever reads the text to its end
+        _write_plan(terminal, shown, include, plan_file)
     if not _plan_is_output(plan_file, output["output"]):
         with stage("report"):
             write(
@@ -230,8 +234,6 @@ def _find(
                 output["output"],
                 for_programs=form != "text",
             )
-    if plan_file is not None:
-        _write_plan(terminal, shown, include, plan_file)
     told: dict[str, Any] = {
         "verbose": terminal.verbosity > 0,
         "folders": not output["summary"],
@@ -338,6 +340,18 @@ def _parse_roles(texts: tuple[str, ...]) -> frozenset[Role]:
     from imgsim.act.plan import parse_roles
 
     return parse_roles(texts)
+
+
+def _say_what_matches_nothing(
+    terminal: Terminal, keep: Sequence[str], paths: Sequence[str]
+) -> None:
+    """Name rules about folders in which no picture lies: a wrong letter would go unnoticed."""
+    from imgsim.group.file_names import matches_folder
+
+    for rule in keep:
+        name, _, pattern = rule.partition(":")
+        if name in ("folder", "not-folder") and not any(matches_folder(p, pattern) for p in paths):
+            terminal.note(f"--keep {rule}: no picture lies in such a folder")
 
 
 def _plan_is_output(plan: Path | None, output: str | None) -> bool:

@@ -272,9 +272,7 @@ class Decided:
         the last one."""
         decision = self._decisions[number]
         places = self._of(file.digest)[number]
-        return (
-            decision.answer == "remove" and 1 in places and _is_at(decision.files[1], file.path)
-        )
+        return decision.answer == "remove" and 1 in places and _is_at(decision.files[1], file.path)
 
     def _let_go(self, file: SeenFile, kept: SeenFile) -> int:
         """The last decision that names this very file as one that may go for another; else -1.

@@ -10,7 +10,7 @@ from typing import Any
 
 from imgsim.act.history import number_of
 from imgsim.act.options import Action
-from imgsim.act.outcome import Applied, Purged, Undone
+from imgsim.act.outcome import Applied, Purged, Removed, Undone
 from imgsim.act.overlap import UNFINISHED
 from imgsim.act.paths import shown
 from imgsim.act.paths import to_document as path_below
@@ -51,6 +51,7 @@ def applied_document(applied: Applied) -> dict[str, Any]:
                 "bytes": one.size_bytes,
                 "sidecars": [path_below(path) for path in one.sidecars],
                 "losses": [{**path_below(loss.path), "why": loss.why} for loss in one.losses],
+                "only_here": list(one.only_here),
             }
             for one in applied.removed
         ],
@@ -91,6 +92,8 @@ def applied_text(applied: Applied) -> Iterator[str]:
     for one in applied.removed:
         why = f"{one.role}, by your decision" if one.by_decision else one.role
         yield f"{verb}  {shown(one.path)}  ({why}; kept: {shown(one.kept)})\n"
+        if one.only_here:
+            yield f"note: {_metadata_note(one)}\n"
         for sidecar in one.sidecars:
             yield f"{verb}  {shown(sidecar)}  (sidecar)\n"
         for loss in one.losses:
@@ -100,6 +103,13 @@ def applied_text(applied: Applied) -> Iterator[str]:
     for left in applied.left:
         if left.asked_for:
             yield f"skipped  {shown(left.path)}: {printable(left.reason)}\n"
+
+
+def _metadata_note(one: Removed) -> str:
+    what = ", ".join(map(printable, one.only_here))
+    if one.carried:
+        return f"its {what} go beside {shown(one.kept)}"
+    return f"{shown(one.kept)} lacks its {what}: --carry-metadata takes them over"
 
 
 def applied_summary(applied: Applied) -> Iterator[str]:

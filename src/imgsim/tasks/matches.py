@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -258,12 +257,14 @@ def ranked(
         with exhaustive(engine, pairs if outside else pairs // 2, options):
             near = engine.nearest(np.array(queries), limit)
         for name, near_rows, distances in zip(names, near.rows, near.distance, strict=True):
-            others = (
-                Match(gallery[row].file.path, float(distance))
+            others = [
+                (float(distance), gallery[row].digest != name.digest, gallery[row])
                 for row, distance in zip(near_rows, distances, strict=True)
                 if 0 <= row < len(gallery) and not _same_file(name, gallery[row])
-            )
-            ranked.append(QueryMatches(_name(name), tuple(islice(others, k))))
+            ]
+            others.sort(key=lambda one: one[:2])  # of equal ones the same bytes come first
+            matches = (Match(picture.file.path, distance) for distance, _, picture in others[:k])
+            ranked.append(QueryMatches(_name(name), tuple(matches)))
     else:
         ranked = [QueryMatches(_name(name), ()) for name in names]
     seconds = time.perf_counter() - started
