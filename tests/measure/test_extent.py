@@ -37,6 +37,23 @@ def test_a_crop_leaves_no_border(background: int | None) -> None:
     assert share_of_one_colour(whole, whole[20:-20, 20:-20], inside(20, 560, 360))[0] < 0.5
 
 
+def turned(size: float, degrees: float = 5) -> np.ndarray:
+    """Unit coordinates of a picture of `size` of the sides of one in whose middle it lies."""
+    angle = np.radians(degrees)
+    turn = size * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return np.block([[turn, 0.5 - turn.sum(axis=1, keepdims=True) / 2], [np.array([[0, 0, 1.0]])]])
+
+
+def test_the_ground_of_a_picture_is_not_what_fills_corners() -> None:
+    """A turned crop ends within the ground; what is turned and filled reaches all sides."""
+    ground = np.zeros((600, 600, 3), np.uint8)
+    ground[150:450, 150:450] = picture()[:300, :300]
+    part = np.zeros((400, 400, 3), np.uint8)
+    assert share_of_one_colour(ground, part, turned(0.7))[0] == 0
+    reaching = 1 / (np.cos(np.radians(5)) + np.sin(np.radians(5)))
+    assert share_of_one_colour(ground, part, turned(reaching))[0] == 1
+
+
 def test_a_border_of_a_pixel_is_seen_and_a_cut_by_a_pixel_is_none() -> None:
     whole = picture()
     framed = np.pad(whole, ((1, 1), (1, 1), (0, 0)), constant_values=250)

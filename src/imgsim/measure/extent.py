@@ -40,6 +40,9 @@ _STRAIGHT = 0.005
 """How far sides are turned, at most, that lie along those of the other picture: a quarter of a
 degree."""
 
+_REACH = 0.02
+"""Share of a side by which a picture may lie away from it and still reach it."""
+
 _GRID = _grid(128)
 _FINE_SIDE = 512
 
@@ -90,8 +93,9 @@ def _even_rest(image: NDArray[np.uint8], matrix: Matrix) -> float:
         return 0.0
     colours = _colours(image, rest)
     colour = np.median(colours, axis=0)
-    straight = _is_straight(matrix) and edge.size  # background has no corners to be filled
-    same = _share_of(_colours(image, edge), colour, _SAME_COLOUR_LEVELS) if straight else 0.0
+    # what is turned and has its corners filled fills its frame; else this may be background
+    checked = edge.size and (_is_straight(matrix) or not _fills_frame(inverse(matrix)))
+    same = _share_of(_colours(image, edge), colour, _SAME_COLOUR_LEVELS) if checked else 0.0
     return 0.0 if same >= _BACKGROUND else _share_of(colours, colour, _ONE_COLOUR_LEVELS)
 
 
@@ -99,6 +103,13 @@ def _is_straight(matrix: Matrix) -> bool:
     """Whether sides lie along sides."""
     (a, b), (c, d) = np.abs(matrix[:2, :2])
     return bool(min(a + d, b + c) <= _STRAIGHT * max(a + d, b + c))
+
+
+def _fills_frame(matrix: Matrix) -> bool:
+    """Whether a picture reaches all four sides of the image upon which the matrix lays it."""
+    corners = projected_corners(matrix)
+    first, last = corners.min(axis=1), corners.max(axis=1)
+    return bool((first <= _REACH).all() and (last >= 1 - _REACH).all())
 
 
 def _around_the_edge(
