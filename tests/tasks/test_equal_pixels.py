@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +16,7 @@ from PIL import Image, ImageDraw
 
 import imgsim
 from imgsim.decode.spec import DecodeMode
+from imgsim.pictures.generate import landscape
 from imgsim.read import equal_samples
 from imgsim.schemas import schema
 
@@ -212,3 +214,16 @@ def test_a_near_member_is_never_shown_as_all_alike(
     assert [m["kind"] for m in group["members"]] == ["kept", "near"]
     assert group["members"][1]["similarity"] == 99.9
     assert group["members"][1]["score"] == 1.0
+
+
+def test_what_a_jpeg_was_made_from_is_kept_beside_a_png_of_its_pixels(tmp_path: Path) -> None:
+    """However old the others are: the PNG says nothing of what came first, the JPEG does."""
+    original = Image.fromarray(landscape(7, 480, 360))
+    original.save(tmp_path / "original.png")
+    original.save(tmp_path / "made.jpg", quality=90)
+    with Image.open(tmp_path / "made.jpg") as made:
+        made.save(tmp_path / "made.png")
+    for name, seconds in (("original.png", 2e9), ("made.jpg", 1.1e9), ("made.png", 1e9)):
+        os.utime(tmp_path / name, (seconds, seconds))
+    (group,) = imgsim.find_duplicates(tmp_path, options=imgsim.RunOptions(jobs=1)).groups
+    assert os.path.basename(group.kept.file.path) == "original.png"

@@ -191,7 +191,7 @@ class Choosing:
             pool, reason = narrow(left, (WHOLE, CAMERA, NATURAL))
             pools[number] = pool
             choices[number].reason = reason or choices[number].reason
-            choices[number].kept = self._first(pool)
+            choices[number].kept = self._like(self._first(pool), pool)
         tried: dict[int, set[str]] = {number: set() for number in pools}
         pending = dict(pools)
         for _ in range(_ROUNDS):
@@ -202,13 +202,12 @@ class Choosing:
                 sources = self._sources(kept, pool)
                 sources = [c for c in sources if c.picture.identity not in tried[number]]
                 if sources:
-                    choices[number].kept = self._first(sources)
+                    choices[number].kept = self._like(self._first(sources), pool)
                 else:
                     del pending[number]
             if not pending:
                 break
         for number, pool in pools.items():
-            choices[number].kept = self._like(choices[number].kept, pool)
             choices[number].reason = self._reason(choices[number], pool)
 
     def _compare_with_kept(self, pairs: Sequence[tuple[Choice, Candidate]]) -> None:
