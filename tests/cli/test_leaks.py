@@ -186,6 +186,7 @@ def test_exit_codes(imgsim, data: Path, tmp_path: Path, capsys) -> None:
     none = imgsim("leaks", train, empty)
     assert none.returncode == 2
     assert "no readable image in empty" in none.stderr
+    assert "no leaks" not in none.stderr
     for wrong in (
         [train], [train, tmp_path / "nowhere"], [train, train], [data, valid],
         [train, valid, "--split-file", drop], [data, "--split-file", drop],

@@ -265,7 +265,8 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
             f" out: such as {printable(leaks.in_no_split[0])}"
         )
     if leaks.clean:
-        yield "no leaks"
+        if all(split.images > split.not_judged for split in leaks.splits):
+            yield "no leaks"
     else:
         yield f"{count(len(leaks.drop), 'file')} to drop so that none remains"
     if leaks.corrected is not None:
