@@ -57,8 +57,10 @@ def colour_distance(
     """
     one, other, mask = _in_one_frame(left, right, matrix, excluded)
     distance = _distance(one, other, mask)
+    if distance > 1:
+        distance = min(distance, _distance(one, other, mask, cut_off=True))
     if distance > 1 and (toned := _in_one_tone(one, other, mask)) is not None:
-        distance = min(distance, _distance(*toned, mask))
+        distance = min(distance, _distance(*toned, mask, cut_off=True))
     return distance if distance <= 1 else 1 + LIMITS.detail_excess * (distance - 1)
 
 
@@ -111,15 +113,18 @@ def _is_in_place(pixels: Matrix, size: tuple[int, int]) -> bool:
     return bool(off <= LIMITS.colour_detail_in_place)
 
 
-def _distance(one: YCbCr, other: YCbCr, mask: Mask) -> float:
-    """The distance by the ratios of the errors of blocks to those that are expected."""
+def _distance(one: YCbCr, other: YCbCr, mask: Mask, *, cut_off: bool = False) -> float:
+    """The distance by the ratios of the errors of blocks to those that are expected.
+
+    `cut_off` expects bright colours to end where red, green or blue do.
+    """
     import cv2
 
-    chroma = _in_one_saturation(one, other, mask)
+    chroma = _in_one_saturation(one, other, mask, cut_off=cut_off)
     if chroma is None:
         return 0.0
     weight = mask.astype(np.float32)
-    cover = cv2.blur(weight, _WINDOW)
+    cover = np.maximum(cv2.blur(weight, _WINDOW), 1e-3)
     squares = [_squared_error(*planes, weight, cover) for planes in zip(*chroma, strict=True)]
     inside = block_means(weight, CELL) > LIMITS.min_block_cover
     error = np.sqrt(block_means(squares[0] + squares[1], CELL)) * inside
@@ -138,7 +143,7 @@ def _distance(one: YCbCr, other: YCbCr, mask: Mask) -> float:
 
 
 def _in_one_saturation(
-    one: YCbCr, other: YCbCr, mask: Mask
+    one: YCbCr, other: YCbCr, mask: Mask, *, cut_off: bool
 ) -> tuple[Sequence[Map], Sequence[Map]] | None:
     """Two planes of chroma of both, the richer one in saturation and tint of the paler one."""
     import cv2
@@ -156,12 +161,17 @@ def _in_one_saturation(
     if np.square(pixels[0][1:]).sum() < np.square(pixels[1][1:]).sum():
         pixels, one, other = pixels[::-1], other, one
     factor, tint = chroma_factors(pixels[0], pixels[1][1:])
-    (luma, *rich), (_, *pale) = cv2.split(one), cv2.split(other)
+    (luma, *rich), (pale_luma, *pale) = cv2.split(one), cv2.split(other)
     offset = 128 - 128 * factor
     expected = [
         np.asarray(cv2.addWeighted(plane, factor, luma, by_luma, offset, dtype=cv2.CV_32F))
         for plane, by_luma in zip(rich, tint.ravel().tolist(), strict=True)
     ]
+    if cut_off:
+        levels = [cv2.convertScaleAbs(plane) for plane in reversed(expected)]
+        colours = cv2.cvtColor(cv2.merge([pale_luma, *levels]), cv2.COLOR_YCrCb2RGB)
+        _, *levels = cv2.split(cv2.cvtColor(colours, cv2.COLOR_RGB2YCrCb))
+        expected = [level.astype(np.float32) for level in reversed(levels)]
     return expected, [plane.astype(np.float32) for plane in pale]
 
 
