@@ -161,7 +161,8 @@ NOT_COVERED: tuple[str, ...] = tuple(
     max_stretch max_stretch_lean near_corner max_skew figure_min_frame figure_max_shape
     figure_min_pixels figure_min_side figure_max_lost figure_max_scale_of_letters
     figure_max_lost_letters small_side small_decided_side small_max_scale thumbnail_side
-    even_small_side colour_detail_min_slope tone_rarest other_shot_max_error filter_slopes
+    even_small_side colour_detail_min_slope colour_detail_many tone_rarest other_shot_max_error
+    filter_slopes
     """.split()
 )
 """Limits on a quantity of a pair that is not recorded yet."""
@@ -200,8 +201,8 @@ NO_LIMITS: tuple[str, ...] = tuple(
     single_frame_rank single_frame_quantile single_frame_window single_frame_reach
     single_frame_chroma in_place_usual_quantile in_place_min_usual in_place_rank filter_tint_step
     filter_darkest filter_tint_pixels filter_hold filter_scale filter_ends
-    colour_detail_window
-    colour_detail_in_place colour_detail_fitted colour_lone_gap colour_lone_margin
+    colour_detail_window colour_detail_in_place colour_detail_many_quantile colour_detail_fitted
+    colour_lone_gap colour_lone_margin
     moved_parts_usual_quantile other_shot_side other_shot_window other_shot_blur other_shot_rounding
     """.split()
 )

@@ -461,6 +461,8 @@ KNOWN: dict[str, object] = {
     "colour_detail_window": 13,
     "colour_detail_least_error": 4.0,
     "colour_detail_min_slope": 0.1,
+    "colour_detail_many_quantile": 0.9,
+    "colour_detail_many": 1.2,
     "colour_detail_in_place": 0.1,
     "colour_detail_fitted": 48,
     "max_colour_ratio": 7.5,

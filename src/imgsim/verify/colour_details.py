@@ -21,7 +21,7 @@ from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import Noise, block_means, fit_noise, top_of
 from imgsim.verify.matrix import CORNERS, Band, Matrix, opencv_matrix, pixel_matrix, project
-from imgsim.verify.median import median
+from imgsim.verify.median import median, quantile
 from imgsim.verify.recording import record
 from imgsim.verify.tracking import erode_mask, overlap_mask
 
@@ -135,6 +135,9 @@ def _distance(one: YCbCr, other: YCbCr, mask: Mask, *, cut_off: bool = False) ->
     noise = fit_noise(error[::2, ::2][fitted], gradient[::2, ::2][fitted])
     noise = Noise(noise.constant, max(noise.slope, LIMITS.colour_detail_min_slope))
     ratio = error / noise.expected(gradient)
+    # strong compression, palettes and bright colours that are cut off leave many large errors
+    many = quantile(ratio[inside], LIMITS.colour_detail_many_quantile)
+    ratio /= max(1.0, many / LIMITS.colour_detail_many)
     top = top_of(np.where(error > LIMITS.colour_detail_least_error, ratio, 0))
     record("max_colour_ratio", top)
     lone = top if _is_lone(ratio, top) else 0.0

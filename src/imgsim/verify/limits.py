@@ -785,6 +785,11 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """Levels of chroma of error, below which a block does not differ."""
     colour_detail_min_slope: float = 0.1
     """Error per gradient of chroma that is expected at least: codecs spread colours over edges."""
+    colour_detail_many_quantile: float = 0.9
+    """Quantile of the ratios of the blocks to what is expected that must not be large."""
+    colour_detail_many: float = 1.2
+    """That ratio, above which so much more is expected of all. Of pairs that differ in a colour one
+    in four has more, and 1.55 at most in 95 %; of copies by JPEG 5 three in four."""
     colour_detail_in_place: float = 0.1
     """Pixels by which one image may lie beside the other one and not be moved."""
     colour_detail_fitted: int = 48
@@ -794,7 +799,7 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     max_colour_ratio_lone: float = 3.6
     """The same where no other place differs nearly as much. Of 3,054 copies of photos and drawings,
     in other tones and palettes too, two are refused by these, of 308 pairs that differ in a colour
-    as light 286."""
+    as light 285."""
     colour_lone_share: float = 0.5
     """Share of the largest ratio from which a block belongs to what differs."""
     colour_lone_gap: int = 7
