@@ -46,7 +46,7 @@ HELD: dict[str, Held] = (
         "max_blur max_recoloured max_repainted max_scale max_detail_ratio max_detail_ratio_drawn"
         " max_detail_ratio_faint_print max_detail_share_of_legibility max_detail_share_of_faint"
         " max_detail_ratio_lone caption_max_among small_max_wide small_max_fine small_max_chroma"
-        " figure_max_ground figure_max_shift",
+        " figure_max_ground figure_max_shift max_colour_ratio max_colour_ratio_lone",
     )
     | _all(
         Held("below", "refuses"),
@@ -65,7 +65,7 @@ HELD: dict[str, Held] = (
         Held("above", "with others"),
         "elsewhere_min_seen max_edge_ratio overlays_alike overlay_over_around two_levels_share"
         " two_levels_min_share two_levels_min_even"
-        " shot_min_moved shot_min_stops lone_min_excess lone_min_edge"
+        " colour_lone_min_excess shot_min_moved shot_min_stops lone_min_excess lone_min_edge"
         " lone_both_edges caption_max_hidden caption_faint in_place_min_even in_place_min_cells"
         " in_place_min_corners in_place_min_ground in_place_nearly_even"
         " in_place_nearly_even_anchored in_place_min_middle in_place_min_same"
@@ -78,7 +78,7 @@ HELD: dict[str, Held] = (
         "elsewhere_max_area shot_max_moved shot_max_area lone_max_blocks caption_bar_share"
         " in_place_max_density in_place_max_density_anchored min_keypoint_matches"
         " min_mirrored_matches min_match_share min_pose_weight pose_min_inside"
-        " moved_parts_max_gain filter_max_same",
+        " moved_parts_max_gain filter_max_same colour_lone_max_blocks",
     )
     | _all(
         Held("above", "chooses"),
@@ -86,7 +86,7 @@ HELD: dict[str, Held] = (
         " edited_max_moved bend_max_distance bend_distance bend_max_error_share bend_beyond"
         " overlay_edge bar_share min_light_pixels text_page_light min_background_in_print"
         " correction_most min_even_share_drawn min_flat_span min_flat_drawing min_flat_of_even"
-        " zoom_max_area in_place_max_chroma",
+        " zoom_max_area in_place_max_chroma colour_retoned",
     )
     | _all(Held("below", "with others", share=True), "min_pose_places")
     | _all(Held("above", "with others"), "compressed_max_share compressed_max_levels")
@@ -134,7 +134,8 @@ OF_PLACES: tuple[str, ...] = tuple(
     moved_parts_difference moved_parts_per_noise moved_parts_min_area moved_parts_around
     moved_parts_around_per_noise moved_parts_border detail_least_error detail_flat_gradient
     detail_even_gradient print_min_gradient print_min_evenness lone_share lone_least_error
-    caption_least_error caption_least_ratio caption_own_share caption_least_edge in_place_even
+    caption_least_error caption_least_ratio caption_own_share caption_least_edge
+    colour_detail_least_error colour_lone_share in_place_even
     in_place_structure in_place_same in_place_other in_place_alike in_place_corner seen_variance
     min_block_cover min_sharpness_cover min_sharpness_variance min_expected_variance
     correction_min_gradient small_edge small_grey flat_range figure_near_ground figure_thin
@@ -160,7 +161,8 @@ NOT_COVERED: tuple[str, ...] = tuple(
     max_stretch max_stretch_lean near_corner max_skew figure_min_frame figure_max_shape
     figure_min_pixels figure_min_side figure_max_lost figure_max_scale_of_letters
     figure_max_lost_letters small_side small_decided_side small_max_scale thumbnail_side
-    even_small_side tone_rarest other_shot_max_error filter_slopes
+    even_small_side colour_detail_min_slope colour_detail_many tone_rarest other_shot_max_error
+    filter_slopes
     """.split()
 )
 """Limits on a quantity of a pair that is not recorded yet."""
@@ -199,6 +201,8 @@ NO_LIMITS: tuple[str, ...] = tuple(
     single_frame_rank single_frame_quantile single_frame_window single_frame_reach
     single_frame_chroma in_place_usual_quantile in_place_min_usual in_place_rank filter_tint_step
     filter_darkest filter_tint_pixels filter_many_tints filter_hold filter_scale filter_ends
+    colour_detail_window colour_detail_in_place colour_detail_many_quantile colour_detail_fitted
+    colour_lone_gap colour_lone_margin
     moved_parts_usual_quantile other_shot_side other_shot_window other_shot_blur other_shot_rounding
     """.split()
 )

@@ -19,9 +19,10 @@ PLAIN = {0, 1, 2, 0.5, 255, 256, 1e-9, 1e-6, 1e-3}
 """Beginnings, ends and halves, the levels of 8 bits, and guards against a division by zero."""
 
 EXCEPTIONS: dict[str, list[float]] = {
-    "batch.py": [24, 20, 3, 3],  # bytes of images that are kept in memory; 3 x 3
+    "batch.py": [24, 20, 3, 3, 3],  # bytes of images that are kept in memory; a key; 3 x 3
     "bilinear.py": [3, 3, 4],  # 3 x 3; terms of x and y
     "blocks.py": [5, 0.25],  # maps that are averaged together; the mean of four cells
+    "colour_details.py": [3, 128, 128, 128, 128],  # channels; the middle of chroma
     "colour_filter.py": [0.299, 0.587, 0.114, 1.772, 1.402, 3],  # BT.601; channels
     "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 3, 4],  # BT.601; 3 x 3, its diagonal
     "compression.py": [8, 128, 3, 3, 4],  # of a JPEG; axes; scale of the DCT
@@ -458,6 +459,21 @@ KNOWN: dict[str, object] = {
     "repainted_min_error_share": 0.35,
     "max_repainted": 0.15,
     "max_detail_ratio_lone": 3.0,
+    "colour_detail_window": 13,
+    "colour_detail_least_error": 4.0,
+    "colour_detail_min_slope": 0.1,
+    "colour_detail_many_quantile": 0.9,
+    "colour_detail_many": 1.2,
+    "colour_detail_in_place": 0.1,
+    "colour_detail_fitted": 48,
+    "max_colour_ratio": 7.5,
+    "max_colour_ratio_lone": 3.6,
+    "colour_lone_share": 0.5,
+    "colour_lone_gap": 7,
+    "colour_lone_margin": 3,
+    "colour_lone_max_blocks": 120,
+    "colour_lone_min_excess": 2.0,
+    "colour_retoned": 3.0,
     "lone_share": 0.5,
     "lone_gap": 5,
     "lone_margin": 2,

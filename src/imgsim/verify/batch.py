@@ -25,6 +25,7 @@ from imgsim.read.content import Content, read_bytes
 from imgsim.read.spool import Slot
 from imgsim.stage_times import staged
 from imgsim.types import Verdict
+from imgsim.verify.colour_details import half_size
 from imgsim.verify.figures import judge_figures
 from imgsim.verify.frames import with_frames
 from imgsim.verify.in_place import Screen
@@ -43,8 +44,13 @@ _KEPT_BYTES = 24 << 20
 _SMALL = replace(LocalFeatures().wants, colour="grey")
 _RGB = replace(LocalFeatures().wants, colour="rgb")
 _FINE = InputSpec(0, 0, "grey", at_least=LIMITS.fine_decoded_side, at_most=LIMITS.fine_side)
+_HALF = -3
+"""Stands for the size of `PixelSource.detail_colours`."""
 _FIGURE = InputSpec(0, 0, "rgb", at_least=LIMITS.detail_decoded_side, at_most=LIMITS.figure_side)
 _DETAIL_RGB = replace(_FIGURE, at_most=LIMITS.detail_side)
+_HALF_COLOURS = InputSpec(
+    0, 0, "ycbcr", at_least=LIMITS.detail_decoded_side // 2, at_most=LIMITS.detail_side // 2
+)
 _DETAIL = InputSpec(0, 0, "grey", at_least=LIMITS.detail_decoded_side, at_most=LIMITS.detail_side)
 
 CHANGED = "one of the two is gone, or was changed meanwhile"
@@ -284,6 +290,7 @@ def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
         partial(source.damaged, path),
         partial(source.screen, path),
         partial(source.detail_rgb, path),
+        partial(source.detail_colours, path),
     )
 
 
@@ -369,6 +376,20 @@ class PixelSource:
         """
         return self._decode(path, _DETAIL_RGB)
 
+    def detail_colours(self, path: str) -> Pixels:
+        """Read the upright image in YCbCr, in half the size in which details are compared.
+
+        Returns
+        -------
+        ndarray of uint8, shape (h, w, 3)
+
+        Raises
+        ------
+        OSError, DecodeError
+            The file cannot be read.
+        """
+        return self._keep((path, _HALF), lambda: self._details(path)[1])
+
     def figure(self, path: str) -> Pixels:
         """Read the upright image in colour, with a longer side of at most `figure_side` pixels.
 
@@ -418,8 +439,18 @@ class PixelSource:
             with suppress(OSError):  # a tidy neighbour emptied the folder of temporary files
                 return self.slots[path].read()
         sizes = (LONG_SIDE, _SMALL), (LIMITS.fine_side, _FINE)
-        wants = next((spec for side, spec in sizes if max_side <= side), _DETAIL)
-        return self._decode(path, wants)[..., 0]
+        wants = next((spec for side, spec in sizes if max_side <= side), None)
+        if wants is not None:
+            return self._decode(path, wants)[..., 0]
+        grey, colours = self._details(path)
+        self._keep((path, _HALF), lambda: colours)  # in most pairs they are needed next
+        return grey
+
+    def _details(self, path: str) -> tuple[Grey, Pixels]:
+        """The grey image in the size of details, and in YCbCr in half of it, by one decode."""
+        images = self.decoder(self.content(path), [_DETAIL, _HALF_COLOURS]).images
+        grey = images[_DETAIL][..., 0]
+        return grey, half_size(images[_HALF_COLOURS], grey.shape)
 
     def _decode(self, path: str, wants: InputSpec) -> Pixels:
         return self.decoder(self.content(path), [wants]).images[wants]

@@ -138,6 +138,7 @@ def bent(image: MultiscaleImage, other: MultiscaleImage, bend: Bend) -> Multisca
     def drawn(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return _drawn(pixels, bend, size_of(pixels.shape))
 
+    colours_of = image.detail_colours
     colours = _drawn(image.colours, bend, image.colours.shape[1::-1])
     return MultiscaleImage(
         lambda side: drawn(image.grey(side)),
@@ -145,6 +146,7 @@ def bent(image: MultiscaleImage, other: MultiscaleImage, bend: Bend) -> Multisca
         colours,
         lambda: drawn(image.rgb()),
         image.damaged,
+        detail_colours=None if colours_of is None else lambda: drawn(colours_of()),
     )
 
 

@@ -235,9 +235,7 @@ def _rgb(pixels: Pixels) -> Pixels:
 
 
 def fit_chroma(pixels: Pixels, target: Pixels) -> Pixels:
-    """Bring the chroma of pixels nearest to a target's by one saturation and one tint.
-
-    By least squares, again and again with weights that errors lessen (Cauchy's).
+    """Bring the chroma of pixels nearest to a target's, see `chroma_factors`.
 
     Parameters
     ----------
@@ -249,19 +247,41 @@ def fit_chroma(pixels: Pixels, target: Pixels) -> Pixels:
     -------
     ndarray of float32, shape (2, n)
     """
+    saturation, tint = chroma_factors(pixels, target)
+    return np.asarray(saturation * pixels[1:] + tint * pixels[0])
+
+
+def chroma_factors(pixels: Pixels, target: Pixels) -> tuple[float, Pixels]:
+    """Return the saturation and the tint that bring the chroma of pixels nearest to a target's.
+
+    By least squares, again and again with weights that errors lessen (Cauchy's).
+
+    Parameters
+    ----------
+    pixels : ndarray of float32, shape (3, n)
+        Luma, and two of chroma.
+    target : ndarray of float32, shape (2, n)
+
+    Returns
+    -------
+    saturation : float
+        What chroma is multiplied by.
+    tint : ndarray of float32, shape (2, 1)
+        Levels of chroma that are added per level of luma.
+    """
     luma, chroma = pixels[0], pixels[1:]
     weights = np.ones(len(luma), np.float32)
-    expected = chroma
+    saturation, tint = 1.0, np.zeros((2, 1), np.float32)
     for _ in range(LIMITS.chroma_rounds):
         cross = (weights * luma * chroma).sum(axis=1)
         normal = np.diag([(weights * chroma * chroma).sum(), *2 * [(weights * luma**2).sum()]])
         normal[0, 1:] = normal[1:, 0] = cross
         normal.flat[::4] += 1e-3  # images without colours have a solution too
         product = [(weights * chroma * target).sum(), *(weights * luma * target).sum(axis=1)]
-        saturation, *tints = np.linalg.solve(normal, product)
+        factor, *tints = np.linalg.solve(normal, product)
         strength = max(float(np.hypot(*tints)), 1e-9)
         tint = np.array(tints)[:, None].astype(np.float32) * min(1.0, LIMITS.max_tint / strength)
-        expected = max(0.0, float(saturation)) * chroma + tint * luma
-        squares = np.square(target - expected).sum(axis=0)
+        saturation = max(0.0, float(factor))
+        squares = np.square(target - saturation * chroma - tint * luma).sum(axis=0)
         weights = 1 / (1 + squares / LIMITS.chroma_scale**2)
-    return np.asarray(expected)
+    return saturation, tint

@@ -42,13 +42,19 @@ class Details:
     drawn : bool
         Both are pages of text, dark on light or light on dark, or most of them is even, as in a
         screenshot: no photo.
-    known : bool
-        They could be aligned at the finest size.
+    matrix : ndarray of float64, shape (3, 3), or None
+        Unit coordinates of the right picture to those of the left one, as they were aligned at the
+        finest size; None if they could not be.
     """
 
     distance: float
     drawn: bool
-    known: bool = True
+    matrix: Matrix | None
+
+    @property
+    def known(self) -> bool:
+        """They could be aligned at the finest size."""
+        return self.matrix is not None
 
 
 @staged("details")
@@ -73,7 +79,7 @@ def compare_details(
     """
     errors = block_errors(left, right, matrix)
     if errors is None:
-        return Details(0.0, drawn=False, known=False)
+        return Details(0.0, drawn=False, matrix=None)
     page = _is_page(errors)
     drawing = not page and any(is_drawing(image) for image in errors.originals)
     even_share = errors.even_share()
@@ -100,7 +106,7 @@ def compare_details(
         distance = max(distance, LIMITS.edited_difference)
     # where another digit would not be seen, that there is none says nothing
     distance = max(distance, (LIMITS.min_legibility / legible) ** 2)
-    return Details(float(distance), drawn)
+    return Details(float(distance), drawn, errors.matrix)
 
 
 def _max_ratio(legible: float, *, drawn: bool) -> float:

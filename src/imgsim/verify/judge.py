@@ -14,6 +14,7 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
 from imgsim.verify.channel_tones import in_one_tone
+from imgsim.verify.colour_details import colour_distance
 from imgsim.verify.colours import may_differ_in_place, recoloured_shares
 from imgsim.verify.compression import distance_by_compression
 from imgsim.verify.details import Details, compare_details
@@ -219,11 +220,13 @@ def judge_negative(left: MultiscaleImage, right: MultiscaleImage) -> Verdict:
 
 
 def _exchange_light(image: MultiscaleImage) -> MultiscaleImage:
+    colours_of = image.detail_colours
     return MultiscaleImage(
         lambda side: 255 - image.grey(side),
         image.shape,
         255 - image.colours,
         lambda: 255 - image.rgb(),
+        detail_colours=None if colours_of is None else lambda: 255 - colours_of(),
     )
 
 
@@ -377,9 +380,12 @@ def _with_details(
         verdict = replace(verdict, residual=max(verdict.residual, of_drawing))
     if verdict.residual > 1 and not details.drawn:
         return verdict
-    if verdict.residual <= 1 < details.distance and (left.damaged() or right.damaged()):
+    distance = details.distance
+    if max(verdict.residual, distance) <= 1:
+        distance = max(distance, _colour_distance(details, left, right, bands))
+    if verdict.residual <= 1 < distance and (left.damaged() or right.damaged()):
         return verdict  # what differs is the damage
-    return replace(verdict, residual=max(verdict.residual, details.distance))
+    return replace(verdict, residual=max(verdict.residual, distance))
 
 
 def _details_in_one_tone(
@@ -392,6 +398,16 @@ def _details_in_one_tone(
         *in_one_tone(left.detail_rgb(), right.detail_rgb(), matrix), matrix, bands
     )
     return details if details.known and not details.drawn else None
+
+
+def _colour_distance(
+    details: Details, left: MultiscaleImage, right: MultiscaleImage, bands: Sequence[Band]
+) -> float:
+    """The distance by what is small and has another colour, where both lie as in the details."""
+    if details.matrix is None or left.detail_colours is None or right.detail_colours is None:
+        return 0.0
+    colours = left.detail_colours(), right.detail_colours()
+    return colour_distance(*colours, details.matrix, () if details.drawn else bands)
 
 
 def _is_another_design(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> bool:

@@ -780,6 +780,44 @@ class Limits(NamedTuple):  # a dataclass of so many fields takes four times as l
     """The same as `max_detail_ratio` where no other place differs nearly as much. Of 430 copies of
     photos none that has more differs at one small place, both images having edges there."""
 
+    # colour_details.py ----------------------------------------------------------------------------
+
+    colour_detail_window: int = 13
+    """Side, in pixels of half the size, of the window whose mean error does not count: white
+    balance and vignettes are uneven."""
+    colour_detail_least_error: float = 4.0
+    """Levels of chroma of error, below which a block does not differ."""
+    colour_detail_min_slope: float = 0.1
+    """Error per gradient of chroma that is expected at least: codecs spread colours over edges."""
+    colour_detail_many_quantile: float = 0.9
+    """Quantile of the ratios of the blocks to what is expected that must not be large."""
+    colour_detail_many: float = 1.2
+    """That ratio, above which so much more is expected of all. Of pairs that differ in a colour one
+    in four has more, and 1.55 at most in 95 %; of copies by JPEG 5 three in four."""
+    colour_detail_in_place: float = 0.1
+    """Pixels by which one image may lie beside the other one and not be moved."""
+    colour_detail_fitted: int = 48
+    """Longer side, in pixels, at which saturation and tint are fitted."""
+    max_colour_ratio: float = 7.5
+    """Ratio of the error of a block to what is expected, up to which the colours are a copy's."""
+    max_colour_ratio_lone: float = 3.6
+    """The same where no other place differs nearly as much. Of 3,054 copies of photos and drawings,
+    in other tones and palettes too, two are refused by these, of 308 pairs that differ in a colour
+    as light 285."""
+    colour_lone_share: float = 0.5
+    """Share of the largest ratio from which a block belongs to what differs."""
+    colour_lone_gap: int = 7
+    """Side, in blocks half a side apart, of the square within which blocks hang together."""
+    colour_lone_margin: int = 3
+    """Blocks around those that do not count as another place."""
+    colour_lone_max_blocks: int = 120
+    """Blocks that belong to what differs there, at most."""
+    colour_lone_min_excess: float = 2.0
+    """Ratio of what differs to the largest but two elsewhere, at least."""
+    colour_retoned: float = 3.0
+    """Levels of red, green or blue by which half of the pixels differ, beyond which two pictures
+    are of other tones: then bright colours may be cut off in one of them."""
+
     # lone_place.py --------------------------------------------------------------------------------
 
     lone_share: float = 0.5

@@ -24,11 +24,13 @@ from imgsim.verify.matrix import (
     Band,
     Grey,
     Matrix,
+    inverse,
     nearest_orientation,
     opencv_matrix,
     orientation_matrix,
     oriented,
     pixel_matrix,
+    unit_matrix,
 )
 from imgsim.verify.median import median
 from imgsim.verify.sharpness import SharpnessCells, equalise_sharpness
@@ -82,6 +84,8 @@ class BlockErrors:
     inside : ndarray of bool, shape (rows, columns)
         Blocks in the overlap.
     noise : Noise
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one, as they were aligned.
     """
 
     images: tuple[Map, Map]
@@ -92,6 +96,7 @@ class BlockErrors:
     gradient: Map
     inside: NDArray[np.bool_]
     noise: Noise
+    matrix: Matrix
 
     def even_share(self) -> float:
         """Return the share of blocks in which at least one image has no structure.
@@ -150,7 +155,7 @@ def block_errors(
     pair = _aligned(left, right, matrix, excluded)
     if pair is None:
         return None
-    one, other, mask = pair
+    one, other, mask, aligned = pair
     joint = _flat_histogram(one, other, mask)
     inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
     around = Surroundings(mask)
@@ -166,7 +171,7 @@ def block_errors(
     images, error = min(
         directions, key=lambda direction: direction[1][inside].mean() if inside.any() else 0.0
     )
-    return _with_noise(images, (one.grey, other.grey), error, mask, inside)
+    return _with_noise(images, (one.grey, other.grey), error, mask, inside, aligned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +195,8 @@ def _smoothed(grey: Grey) -> _Smoothed:
 
 def _aligned(
     left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]
-) -> tuple[_Smoothed, _Smoothed, NDArray[np.uint8]] | None:
-    """Both images in one frame, and where they overlap, well inside."""
+) -> tuple[_Smoothed, _Smoothed, NDArray[np.uint8], Matrix] | None:
+    """Both images in one frame, where they overlap, well inside, and by which matrix."""
     refined = refine_matrix(left, right, matrix, LIMITS.detail_side, excluded)
     if refined is None:
         orientation = nearest_orientation(matrix)
@@ -207,8 +212,10 @@ def _aligned(
     toned = _blurred(_toned(one.grey, smooth_tone_curve(joint)), LIMITS.detail_blur)
     correction = fine_correction(toned, warped.smooth, mask)
     if correction is not None:
-        warped = _smoothed(_warp(finest[1], np.linalg.inv(correction) @ pixels, size))
-    return one, warped, mask
+        back = inverse(correction)
+        warped = _smoothed(_warp(finest[1], back @ pixels, size))
+        refined = unit_matrix(back, finest[0]) @ refined
+    return one, warped, mask, refined
 
 
 def _at_finest_scale(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, Grey]:
@@ -327,13 +334,14 @@ def _with_noise(
     error: Map,
     mask: NDArray[np.uint8],
     inside: NDArray[np.bool_],
+    matrix: Matrix,
 ) -> BlockErrors:
     gradient = lesser_gradient(*images)
-    noise = _fit_noise(error[inside], gradient[inside])
+    noise = fit_noise(error[inside], gradient[inside])
     ratio = np.where(
         inside & (error > LIMITS.detail_least_error), error / noise.expected(gradient), 0
     )
-    return BlockErrors(images, greys, mask, ratio, error, gradient, inside, noise)
+    return BlockErrors(images, greys, mask, ratio, error, gradient, inside, noise, matrix)
 
 
 def block_error(one: Map, other: Map, around: Surroundings) -> Map:
@@ -369,12 +377,14 @@ def lesser_gradient(one: Map, other: Map) -> Map:
     return np.asarray(np.sqrt(np.minimum(*squares)))
 
 
-def block_means(image: Map) -> Map:
-    """Return the means of blocks of 8 pixels, each half a side from the next.
+def block_means(image: Map, cell: int = CELL) -> Map:
+    """Return the means of blocks of twice `cell` pixels, each half a side from the next.
 
     Parameters
     ----------
     image : ndarray of float32, shape (h, w)
+    cell : int
+        Half the side of a block, in pixels.
 
     Returns
     -------
@@ -382,18 +392,25 @@ def block_means(image: Map) -> Map:
     """
     import cv2
 
-    rows, columns = (n // CELL for n in image.shape)
+    rows, columns = (n // cell for n in image.shape)
     cells = cv2.resize(
-        image[: rows * CELL, : columns * CELL], (columns, rows), interpolation=cv2.INTER_AREA
+        image[: rows * cell, : columns * cell], (columns, rows), interpolation=cv2.INTER_AREA
     )
     pairs = cells[:, 1:] + cells[:, :-1]
     return np.asarray((pairs[1:] + pairs[:-1]) * np.float32(0.25))
 
 
-def _fit_noise(errors: Map, gradients: Map) -> Noise:
+def fit_noise(errors: Map, gradients: Map) -> Noise:
     """Fit the errors by a line in the gradient, from medians over bins of the gradient.
 
-    `errors` and `gradients` have one value for every block, shape (n,).
+    Parameters
+    ----------
+    errors, gradients : ndarray of float32, shape (n,)
+        One value for every block.
+
+    Returns
+    -------
+    Noise
     """
     order = np.argsort(gradients)
     gradients, errors = gradients[order], errors[order]

@@ -34,6 +34,9 @@ class MultiscaleImage:
     detail_rgb : callable, optional
         Returns it as ndarray of uint8, shape (h, w, 3), in the size in which details are compared,
         at the cost of a decode. May raise the same.
+    detail_colours : callable, optional
+        Returns it in YCbCr as ndarray of uint8, shape (h, w, 3), in half of that size, kept from
+        pair to pair. May raise the same.
     """
 
     grey: Callable[[int], Grey]
@@ -43,3 +46,4 @@ class MultiscaleImage:
     damaged: Callable[[], bool] = lambda: False
     screen: Callable[[], Screen] | None = None
     detail_rgb: Callable[[], Pixels] | None = None
+    detail_colours: Callable[[], YCbCr] | None = None
