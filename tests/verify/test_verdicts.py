@@ -177,6 +177,23 @@ def test_pairs_are_spread_over_workers(pairs: int, jobs: int, sizes: list[int]) 
         assert verdicts[0, number] == Verdict(number / 1024)
 
 
+def test_batches_are_made_when_they_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds the rows of its pictures: all together took 19 kB a pair."""
+    made: list[object] = []
+
+    class Looking(KnowingExecutor):
+        def run(
+            self, batches: Sequence[Any], memory: Sequence[int] = (), lost: Lost | None = None
+        ) -> Generator[tuple[int, list[Outcome]]]:
+            assert (len(batches), made) == (3, [])
+            yield from super().run(batches, memory, lost)
+
+    make = Verdicts._batch
+    monkeypatch.setattr(Verdicts, "_batch", lambda own, jobs: made.append(jobs) or make(own, jobs))
+    verdicts_by(Looking()).verify([(0, 1), (0, 3), (2, 3)])
+    assert len(made) == 3
+
+
 def test_progress_ends_even_if_a_worker_fails() -> None:
     class Failing(KnowingExecutor):
         def run(

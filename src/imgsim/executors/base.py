@@ -84,6 +84,7 @@ class Executor(ABC):
         Parameters
         ----------
         batches : sequence of Batch
+            Each is asked for when it is run, and may be made then.
         memory : sequence of int
             Bytes that each batch takes; those that run at a time take no more than there are for
             all workers. By default each takes the share of one worker.
@@ -99,7 +100,7 @@ class Executor(ABC):
         Items that need more than the share of a worker come last, by themselves, as many at a
         time as there is memory for: they hold up none of the others.
         """
-        pending, places = list(batches), [(i, 0) for i in range(len(batches))]
+        pending, places = batches, [(i, 0) for i in range(len(batches))]
         memory: list[int] = []
         while pending:
             larger: dict[tuple[int, int], int] = {}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,30 @@ class _Job:
     label: str
     hypotheses: Hypotheses
     matrix: tuple[float, ...] = ()
+
+
+class _Batches(Sequence[VerifyBatch]):
+    """Batches that are made when they are run: each holds the rows of its pictures."""
+
+    def __init__(
+        self, make: Callable[[Sequence[_Job]], VerifyBatch], parts: Sequence[Sequence[_Job]]
+    ) -> None:
+        self._make = make
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    @overload
+    def __getitem__(self, index: int) -> VerifyBatch: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> _Batches: ...
+
+    def __getitem__(self, index: int | slice) -> VerifyBatch | _Batches:
+        if isinstance(index, slice):
+            return _Batches(self._make, self._parts[index])
+        return self._make(self._parts[index])
 
 
 class Verdicts:
@@ -268,7 +292,7 @@ class Verdicts:
         progress = self.options.progress
         progress.start("verifying", len(jobs), "pair")
         try:
-            batches = [self._batch(part) for part in parts]
+            batches = _Batches(self._batch, parts)
             with closing(self._executor.run_items(batches)) as results:
                 for number, outcomes in results:
                     lasting: dict[str, dict[tuple[str, str], Verdict]] = {}
