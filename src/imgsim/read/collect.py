@@ -421,6 +421,8 @@ class _Collecting:
                     too_small += 1
                 else:
                     pictures.append(picture)
+        for table in self.tables.values():
+            table.sort()
         return Collection(
             tuple(pictures),
             tuple(sorted(skipped, key=lambda s: os.fsencode(s.path))),
