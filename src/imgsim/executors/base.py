@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -57,6 +57,35 @@ class Batch(Protocol[R_co]):
 
     def run(self, heartbeat: Heartbeat) -> Sequence[R_co | MoreMemory]:
         """Do the work, a result per item; `heartbeat` is called after each."""
+
+
+class MadeWhenRun(Sequence[Batch[R]]):
+    """Batches that are made when they are run: all together they may take much memory.
+
+    Parameters
+    ----------
+    make : callable
+        Takes the number of a batch, perhaps more than once.
+    n : int
+        How many there are.
+    """
+
+    def __init__(self, make: Callable[[int], Batch[R]], n: int) -> None:
+        self._make = make
+        self._n = n
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, index: int) -> Batch[R]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Batch[R]]: ...
+
+    def __getitem__(self, index: int | slice) -> Batch[R] | list[Batch[R]]:
+        numbers = range(self._n)[index]
+        return [self[i] for i in numbers] if isinstance(numbers, range) else self._make(numbers)
 
 
 class Lost(Protocol):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.errors import ImgsimError
 from imgsim.executors.address_space import limit_in_words, tight_address_limit
-from imgsim.executors.base import Executor, Heartbeat, MoreMemory
+from imgsim.executors.base import Executor, Heartbeat, MadeWhenRun, MoreMemory
 from imgsim.propose.proposals import Proposals, propose
 from imgsim.propose.reasons import FIGURE, INSET, KEYPOINTS, MIRRORED, NEGATIVE
 from imgsim.read.content import Content
@@ -49,30 +49,6 @@ class _Job:
     label: str
     hypotheses: Hypotheses
     matrix: tuple[float, ...] = ()
-
-
-class _Batches(Sequence[VerifyBatch]):
-    """Batches that are made when they are run: each holds the rows of its pictures."""
-
-    def __init__(
-        self, make: Callable[[Sequence[_Job]], VerifyBatch], parts: Sequence[Sequence[_Job]]
-    ) -> None:
-        self._make = make
-        self._parts = parts
-
-    def __len__(self) -> int:
-        return len(self._parts)
-
-    @overload
-    def __getitem__(self, index: int) -> VerifyBatch: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> _Batches: ...
-
-    def __getitem__(self, index: int | slice) -> VerifyBatch | _Batches:
-        if isinstance(index, slice):
-            return _Batches(self._make, self._parts[index])
-        return self._make(self._parts[index])
 
 
 class _Codes:
@@ -411,7 +387,7 @@ class Verdicts:
         progress = self.options.progress
         progress.start("verifying", len(jobs), "pair")
         try:
-            batches = _Batches(self._batch, parts)
+            batches = MadeWhenRun(lambda i: self._batch(parts[i]), len(parts))
             with closing(self._executor.run_items(batches)) as results:
                 for number, outcomes in results:
                     lasting: dict[str, dict[tuple[str, str], Verdict]] = {}
