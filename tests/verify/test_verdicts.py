@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,23 @@ def test_pairs_are_spread_over_workers(pairs: int, jobs: int, sizes: list[int]) 
         assert verdicts[0, number] == Verdict(number / 1024)
 
 
+def test_batches_are_made_when_they_are_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each holds the rows of its pictures: all together took 19 kB a pair."""
+    made: list[object] = []
+
+    class Looking(KnowingExecutor):
+        def run(
+            self, batches: Sequence[Any], memory: Sequence[int] = (), lost: Lost | None = None
+        ) -> Generator[tuple[int, list[Outcome]]]:
+            assert (len(batches), made) == (3, [])
+            yield from super().run(batches, memory, lost)
+
+    make = Verdicts._batch
+    monkeypatch.setattr(Verdicts, "_batch", lambda own, jobs: made.append(jobs) or make(own, jobs))
+    verdicts_by(Looking()).verify([(0, 1), (0, 3), (2, 3)])
+    assert len(made) == 3
+
+
 def test_progress_ends_even_if_a_worker_fails() -> None:
     class Failing(KnowingExecutor):
         def run(
@@ -252,12 +270,33 @@ def test_a_verdict_is_found_whichever_picture_is_named_first() -> None:
     assert verdicts.between(PICTURES[1], PICTURES[2]) == EQUAL
 
 
+def test_pairs_that_are_proposed_later_keep_what_is_known_of_them() -> None:
+    executor = KnowingExecutor()
+    few = Proposals(np.array([0, 1]), np.array([3, 3]), np.array([1, 1]), np.zeros(2, int))
+    verdicts = Verdicts(PICTURES, ROWS, few, {}, executor, RunOptions(jobs=1))
+    verdicts.verify([(3, 0), (1, 3)])
+    verdicts.verify_through([(0, 3, 2)])
+    assert verdicts.was_asked((2, 0))
+    assert not verdicts.was_asked((2, 3))
+    before = [pair for pair, _ in verdicts.asked()]
+    assert before == [(0, 2), (0, 3), (1, 3)]
+    later = Proposals(*np.array([[0, 0, 1, 2], [1, 2, 2, 3]]), np.full(4, 2), np.zeros(4, int))
+    verdicts.propose(later)
+    assert [pair for pair in PAIRS if verdicts.was_asked(pair)] == before
+    verdicts.verify([(0, 1), (1, 2), (2, 3)])
+    assert [pair for pair, _ in verdicts.asked()] == PAIRS
+    assert len(executor.runs) == 2  # the contents of these are known
+    strange = Picture(ImageFile("9.png", 1, 1, "."), "12" * 32, FACTS)
+    assert verdicts.between(strange, PICTURES[3]) is None
+    assert verdicts.between(PICTURES[3], replace(strange, digest="99" * 32)) is None
+
+
 def test_a_transform_is_that_of_the_verdict_whichever_is_kept() -> None:
     verdicts = verdicts_by(KnowingExecutor())
     assert verdicts.transform(PICTURES[0], PICTURES[3]) is None
     assert verdicts.transform(PICTURES[1], PICTURES[2]) is None  # equal bytes
     matrix = 0.5, 0, 0.25, 0, 0.5, 0.25, 0, 0, 1
-    verdicts._verdicts[DIGESTS[0], DIGESTS[3]] = Verdict(0.5, matrix, 1.0, 1.0, 0.25)
+    verdicts._keep(verdicts._code((0, 3)), Verdict(0.5, matrix, 1.0, 1.0, 0.25), "")
     for kept, other, kind, corner in ((0, 3, "crop", (100, 75)), (3, 0, "inset", (-200, -150))):
         transform = verdicts.transform(PICTURES[kept], PICTURES[other])
         assert transform is not None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -59,6 +59,35 @@ class Batch(Protocol[R_co]):
         """Do the work, a result per item; `heartbeat` is called after each."""
 
 
+class MadeWhenRun(Sequence[Batch[R]]):
+    """Batches that are made when they are run: all together they may take much memory.
+
+    Parameters
+    ----------
+    make : callable
+        Takes the number of a batch, perhaps more than once.
+    n : int
+        How many there are.
+    """
+
+    def __init__(self, make: Callable[[int], Batch[R]], n: int) -> None:
+        self._make = make
+        self._n = n
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, index: int) -> Batch[R]: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Batch[R]]: ...
+
+    def __getitem__(self, index: int | slice) -> Batch[R] | list[Batch[R]]:
+        numbers = range(self._n)[index]
+        return [self[i] for i in numbers] if isinstance(numbers, range) else self._make(numbers)
+
+
 class Lost(Protocol):
     """Tells which items cannot be worked on any more, since what they are read from is gone."""
 
@@ -84,6 +113,7 @@ class Executor(ABC):
         Parameters
         ----------
         batches : sequence of Batch
+            Each is asked for when it is run, and may be made then.
         memory : sequence of int
             Bytes that each batch takes; those that run at a time take no more than there are for
             all workers. By default each takes the share of one worker.
@@ -99,7 +129,7 @@ class Executor(ABC):
         Items that need more than the share of a worker come last, by themselves, as many at a
         time as there is memory for: they hold up none of the others.
         """
-        pending, places = list(batches), [(i, 0) for i in range(len(batches))]
+        pending, places = batches, [(i, 0) for i in range(len(batches))]
         memory: list[int] = []
         while pending:
             larger: dict[tuple[int, int], int] = {}

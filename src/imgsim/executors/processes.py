@@ -243,7 +243,12 @@ class ProcessesExecutor(Executor):
         self.stopped.clear()
         finished = threading.Event()
         times = current()
-        at_once = max(len(self.idle), 1, sum(map(len, batches)) // _FEW_ITEMS)
+        items = 0
+        for batch in batches:
+            items += len(batch)
+            if items >= self.jobs * _FEW_ITEMS:
+                break
+        at_once = max(len(self.idle), 1, items // _FEW_ITEMS)
 
         def serve(place: int) -> None:
             own: list[Worker] = []

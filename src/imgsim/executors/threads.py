@@ -44,7 +44,7 @@ class ThreadsExecutor(Executor):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                futures = [pool.submit(run_next) for _ in batches]
+                futures = [pool.submit(run_next) for _ in range(len(batches))]
                 done = as_completed(futures)
                 for _ in futures:
                     with stage("waiting"):

@@ -120,7 +120,10 @@ class _Grouping:
         self._demoted: dict[str, set[int]] = {"more": set(), "wider": set()}
         self._step = 0.5 / (len(rank) + 2)
         left, right = proposals.left, proposals.right
-        self._around = _by_first(np.concatenate([left, right]), np.concatenate([right, left]))
+        first, second = np.concatenate([left, right]), np.concatenate([right, left])
+        order = np.lexsort((second, first))
+        self._around = second[order].astype(np.int32)  # those of each picture, ascending
+        self._starts = np.searchsorted(first[order], np.arange(len(rank) + 1))
 
     def pairs_of_the_best(
         self, placed: NDArray[np.bool_]
@@ -246,7 +249,8 @@ class _Grouping:
         return {rival: around[rival] for rival in wide[:_RIVALS]}
 
     def _open_around(self, centre: int) -> list[int]:
-        return [other for other in self._around.get(centre, ()) if not self.placed[other]]
+        around = self._around[self._starts[centre] : self._starts[centre + 1]]
+        return list(around[~self.placed[around]].tolist())
 
 
 def _by_first(first: NDArray[np.int64], second: NDArray[np.int64]) -> dict[int, list[int]]:

@@ -128,7 +128,8 @@ class RecipeRun:
             (self._content[p.identity], rules.key(p)): p for p in self._pictures
         }
         self._may_match = MayMatch(self._pictures, rules)
-        rows = collection.features(recipe.extractor, self._pictures).rows
+        table = collection.tables[recipe.extractor]
+        rows = table.rows([picture.digest for picture in self._pictures])
         pair_rules = self._pair_rules()
         self._proposed = self._with_copies(
             proposed(self._pictures, pair_rules)

@@ -90,9 +90,9 @@ class Proposals:
         pairs : ndarray of int64, shape (m, 2)
             The lesser row of each first, no pair twice.
         """
-        known = set(self.pairs())
-        new = np.array([p for p in pairs.tolist() if tuple(p) not in known], np.int64)
-        left, right = np.concatenate([np.stack([self.left, self.right]), new.reshape(-1, 2).T], 1)
+        n = 1 + max((int(ends.max()) for ends in (pairs, self.right) if ends.size), default=0)
+        new = pairs[~np.isin(pairs @ [n, 1], self.left * n + self.right)]
+        left, right = np.concatenate([np.stack([self.left, self.right]), new.T], 1)
         nothing = np.zeros(len(new), np.int64)
         why, weight = (np.concatenate([known, nothing]) for known in (self.why, self.weight))
         order = np.lexsort((right, left))

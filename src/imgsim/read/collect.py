@@ -20,7 +20,7 @@ from imgsim.decode.memory import over_memory, result_bytes
 from imgsim.decode.names import claims_to_be_image, taken_by_accident, worth_reading
 from imgsim.decode.spec import over_cap
 from imgsim.errors import UsageError
-from imgsim.executors.base import Executor
+from imgsim.executors.base import Executor, MadeWhenRun
 from imgsim.read.archives.kinds import archive_kind, unread_archive
 from imgsim.read.discover import Discovered, discover
 from imgsim.read.extract import ExtractBatch, Extracted
@@ -309,10 +309,15 @@ class _Collecting:
         size = _HEAVY_FILES if heavy else max(1, min(_BATCH_FILES, len(todo) // (4 * jobs)))
         threads = jobs if heavy else 1
         parts = [tuple(f.path for f in todo[i : i + size]) for i in range(0, len(todo), size)]
-        batches = [
-            ExtractBatch(part, self.extractors, self.decoder, threads, spool)
-            for part, spool in zip(parts, self._spool_files(parts), strict=True)
-        ]
+        kept = [e.wants.at_most for e in self.extractors if e.needs_pixels_again]
+        spool = self._new_spool() if kept else None
+
+        def batch(number: int) -> ExtractBatch:
+            part = parts[number]
+            file = spool.file(number, len(part) * max(kept) ** 2) if spool else ""
+            return ExtractBatch(part, self.extractors, self.decoder, threads, file)
+
+        batches = MadeWhenRun(batch, len(parts))  # when it is known what others took of the spool
         if self.options.executor != "threads":
             for extractor in self.extractors:
                 _check_importable(extractor)
@@ -327,6 +332,9 @@ class _Collecting:
                 for number, extracted in results:
                     for place, one in extracted.items():
                         self._take(todo[number * size + place], one)
+                    if spool is not None:
+                        slots = [one.slot for one in extracted.values() if one.slot is not None]
+                        spool.wrote(number, sum(slot.height * slot.width for slot in slots))
                     progress.advance(len(extracted))
                     if time.monotonic() - self.kept_at > _KEEP_SECONDS:
                         self._flush()
@@ -339,15 +347,15 @@ class _Collecting:
                 executor.close()
             progress.finish()
 
-    def _spool_files(self, parts: Sequence[Sequence[str]]) -> list[str]:
-        kept = [e.wants.at_most for e in self.extractors if e.needs_pixels_again]
-        if not kept or not self.keep_pixels or self.spool is not None:
-            return [""] * len(parts)  # what is decoded later is too little to matter
+    def _new_spool(self) -> Spool | None:
+        """A spool for all that is decoded; what is decoded later is too little to matter."""
+        if not self.keep_pixels or self.spool is not None:
+            return None
         try:
             self.spool = Spool()
         except OSError:  # no folder for temporary files: what is needed again is decoded again
-            return [""] * len(parts)
-        return self.spool.files([len(part) for part in parts], max(kept) ** 2)
+            return None
+        return self.spool
 
     def _take(self, file: ImageFile, one: Extracted) -> None:
         self.decoded += 1
@@ -421,6 +429,8 @@ class _Collecting:
                     too_small += 1
                 else:
                     pictures.append(picture)
+        for table in self.tables.values():
+            table.sort()
         return Collection(
             tuple(pictures),
             tuple(sorted(skipped, key=lambda s: os.fsencode(s.path))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -61,14 +62,25 @@ class Spool:
         self._temporary = TemporaryFolder("spool")
         self.folder = self._temporary.path
         self.close = self._temporary.close
+        self._room = min(MAX_BYTES, int(_SHARE_OF_FREE * shutil.disk_usage(self.folder).free))
+        self._files: dict[int, str] = {}
+        self._promised: dict[int, int] = {}
+        self._lock = threading.Lock()
 
-    def files(self, images: Sequence[int], bytes_per_image: int) -> list[str]:
-        """A new file for each batch of so many images, "" for those that do not fit any more."""
-        room = min(MAX_BYTES, int(_SHARE_OF_FREE * shutil.disk_usage(self.folder).free))
-        ends = np.cumsum(images) * bytes_per_image
-        return [
-            os.path.join(self.folder, str(i)) if end <= room else "" for i, end in enumerate(ends)
-        ]
+    def file(self, number: int, most_bytes: int) -> str:
+        """The file of a batch whose images take so much at most; "" if they may not fit."""
+        with self._lock:
+            if number not in self._files:
+                fits = most_bytes <= self._room
+                self._files[number] = os.path.join(self.folder, str(number)) if fits else ""
+                self._promised[number] = most_bytes if fits else 0
+                self._room -= self._promised[number]
+            return self._files[number]
+
+    def wrote(self, number: int, size_bytes: int) -> None:
+        """Say how much some images of a batch took: less than was promised, most of the time."""
+        with self._lock:
+            self._room += self._promised.pop(number, 0) - size_bytes
 
 
 @staged("caching")

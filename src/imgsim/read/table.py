@@ -50,6 +50,36 @@ class FeatureTable:
         """
         return self._rows, np.array([self.places[digest] for digest in digests], np.int64)
 
+    def sort(self) -> None:
+        """Put the rows in order of their digests; they must not be in use."""
+        digests = sorted(self.places)
+        source = [self.places[digest] for digest in digests]
+        for first in range(len(source)):
+            if source[first] in (first, -1):
+                continue
+            spare, to = self._rows[first].copy(), first
+            while (at := source[to]) != first:
+                self._rows[to] = self._rows[at]
+                source[to], to = -1, at
+            self._rows[to], source[to] = spare, -1
+        self.places = {digest: place for place, digest in enumerate(digests)}
+
+    def rows(self, digests: Sequence[str]) -> NDArray[Any]:
+        """Rows of some contents in their order, not to be changed: copies where they lie apart.
+
+        Parameters
+        ----------
+        digests : sequence of str
+
+        Returns
+        -------
+        ndarray of the extractor's dtype, shape (len(digests), ...)
+        """
+        rows, places = self.lying(digests)
+        if len(places) and (np.diff(places) == 1).all():
+            return rows[places[0] : places[-1] + 1]
+        return self.select(digests).rows
+
     def select(self, digests: Sequence[str]) -> Features:
         """Rows of some contents, in the order of their digests asked for."""
         rows = scratch((len(digests), *self.extractor.shape), self.extractor.dtype)

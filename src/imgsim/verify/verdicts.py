@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.errors import ImgsimError
 from imgsim.executors.address_space import limit_in_words, tight_address_limit
-from imgsim.executors.base import Executor, Heartbeat, MoreMemory
+from imgsim.executors.base import Executor, Heartbeat, MadeWhenRun, MoreMemory
 from imgsim.propose.proposals import Proposals, propose
 from imgsim.propose.reasons import FIGURE, INSET, KEYPOINTS, MIRRORED, NEGATIVE
 from imgsim.read.content import Content
@@ -46,6 +49,40 @@ class _Job:
     label: str
     hypotheses: Hypotheses
     matrix: tuple[float, ...] = ()
+
+
+class _Codes:
+    """Places of numbers: of most in ascending order, of those that are added behind them.
+
+    Parameters
+    ----------
+    codes : ndarray of int64, shape (n,)
+        Ascending, none twice.
+    """
+
+    def __init__(self, codes: NDArray[np.int64]) -> None:
+        self._codes = array("q", codes.tobytes())  # one is found sooner than in an ndarray
+        self._added: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._codes) + len(self._added)
+
+    def find(self, code: int) -> int:
+        """The place of a number, or -1."""
+        place = bisect_left(self._codes, code)
+        if place < len(self._codes) and self._codes[place] == code:
+            return place
+        return self._added.get(code, -1)
+
+    def add(self, code: int) -> int:
+        """The place of a number, which is added if it is not there."""
+        place = self.find(code)
+        return self._added.setdefault(code, len(self)) if place < 0 else place
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """Those that were there first, ndarray of int64, shape (n,)."""
+        return np.array(self._codes, np.int64)
 
 
 class Verdicts:
@@ -82,7 +119,7 @@ class Verdicts:
         needed: Needed = ALL,
     ) -> None:
         self.pictures = pictures
-        self._equal = contents or [picture.identity for picture in pictures]
+        equal = contents or [picture.identity for picture in pictures]
         self.slots = slots
         self.rows = rows
         self.options = options
@@ -90,13 +127,22 @@ class Verdicts:
         self.verified = 0
         self._digests = [picture.digest for picture in pictures]
         self._content = cache(lambda place: Content.of(pictures[place]))
+        self._equal = np.unique(equal, return_inverse=True)[1]
+        # A pair is one number, of two places: what is known of pairs stands in rows, since there
+        # may be millions. A pair of contents has the first places of its digests.
+        first = np.arange(len(pictures))
+        first[1:][[one == other for one, other in pairwise(self._digests)]] = 0
+        self._first = array("q", np.maximum.accumulate(first).tobytes())
         self._label_of: dict[int, str] = {}
-        self._why: dict[tuple[int, int], int] = {}
-        self._asked: set[tuple[int, int]] = set()
-        self._failed: dict[tuple[str, str], str] = {}  # and why
-        self._verdicts: dict[tuple[str, str], Verdict] = {}
-        self._labels: dict[tuple[str, str], str] = {}  # how they came about
-        self._tried: set[tuple[tuple[str, str], str]] = set()  # through a third, by such labels
+        self._proposed = _Codes(np.zeros(0, np.int64))
+        self._why = np.zeros(0, np.int32)  # of those
+        self._asked = np.zeros(0, np.bool_)  # of those
+        self._asked_besides: set[int] = set()
+        self._known = _Codes(np.zeros(0, np.int64))  # pairs of contents
+        self._verdicts: list[Verdict | None] = []  # of those
+        self._labels: list[str] = []  # of those: how they came about
+        self._failed: dict[int, str] = {}  # and why
+        self._tried: set[tuple[int, str]] = set()  # through a third, by such labels
         self._cache = options.open_cache()
         self._own = executor is None
         self._executor = executor or options.open_executor(options.jobs, keep=True)
@@ -108,35 +154,59 @@ class Verdicts:
         self._cache.close()
 
     def __getitem__(self, pair: tuple[int, int]) -> Verdict:
-        return self._verdicts[self._contents(pair)]
+        verdict = self._verdict(self._code(pair))
+        if verdict is None:
+            raise KeyError(pair)
+        return verdict
+
+    def _verdict(self, code: int) -> Verdict | None:
+        place = self._known.find(code)
+        return None if place < 0 else self._verdicts[place]
+
+    def _keep(self, code: int, verdict: Verdict | None, label: str) -> None:
+        """Store the verdict on two contents; most do not match, and share one."""
+        place = self._known.add(code)
+        if place == len(self._verdicts):
+            self._verdicts.append(None)
+            self._labels.append("")
+        self._verdicts[place] = NOT_ALIGNED if verdict == NOT_ALIGNED else verdict
+        self._labels[place] = label
 
     def asked(self) -> Iterator[tuple[tuple[int, int], Verdict]]:
         """Yield the pairs that were asked for, in ascending order, and the verdicts on them.
 
         The cache may know more, which must change no result.
         """
-        for pair in sorted(self._asked):
+        for pair in self._pairs_asked():
             yield pair, self[pair]
+
+    def _pairs_asked(self) -> list[tuple[int, int]]:
+        proposed = self._proposed.codes[self._asked]
+        besides = np.array([*self._asked_besides], np.int64)
+        ends = np.divmod(np.union1d(proposed, besides), max(1, len(self.pictures)))
+        return list(zip(*(end.tolist() for end in ends), strict=True))
 
     def was_asked(self, pair: tuple[int, int]) -> bool:
         """Whether the verdict on a pair was asked for in this run."""
-        return (min(pair), max(pair)) in self._asked
+        code = self._ordered(pair)
+        place = self._proposed.find(code)
+        return code in self._asked_besides if place < 0 else bool(self._asked[place])
 
     def why_failed(self, pair: tuple[int, int]) -> str:
         """Why a pair could not be verified, such as that its worker died; empty if it was."""
-        return self._failed.get(self._contents(pair), "")
+        return self._failed.get(self._code(pair), "")
 
     def failed(self) -> Iterator[tuple[tuple[int, int], str]]:
         """Yield the pairs that were asked for and could not be verified, in order, and why."""
         if self._failed:
-            for pair in sorted(self._asked):
+            for pair in self._pairs_asked():
                 if reason := self.why_failed(pair):
                     yield pair, reason
 
     def between(self, one: Picture, other: Picture) -> Verdict | None:
         """The verdict on two pictures, the left one being that with the lesser digest, if any."""
-        digests = one.digest, other.digest
-        return self._verdicts.get((min(digests), max(digests)))
+        code = self._code_of(one.digest, other.digest)
+        return None if code is None else self._verdict(code)
 
     def seen_from(self, one: Picture, other: Picture) -> Verdict | None:
         """The verdict on two pictures with the first as the left one, if any."""
@@ -155,23 +225,54 @@ class Verdicts:
         digests = self._digests
         return (digests[one], digests[other]) if one < other else (digests[other], digests[one])
 
+    def _ordered(self, pair: tuple[int, int]) -> int:
+        """A pair of places as a number."""
+        return min(pair) * len(self.pictures) + max(pair)
+
+    def _code(self, pair: tuple[int, int]) -> int:
+        """A pair of contents as a number."""
+        one, other = pair
+        return self._ordered((self._first[one], self._first[other]))
+
+    def _code_of(self, *contents: str) -> int | None:
+        """A pair of contents as a number, if both are those of pictures."""
+        places = [bisect_left(self._digests, digest) for digest in contents]
+        if all(d in self._digests[i : i + 1] for i, d in zip(places, contents, strict=True)):
+            return self._ordered((places[0], places[1]))
+        return None
+
     def propose(self, proposals: Proposals) -> None:
         """Take pairs that may be asked for, and recall those verdicts that the cache knows."""
-        new = dict(zip(proposals.pairs(), proposals.why.tolist(), strict=True))
-        self._why |= new
-        equal = {self._contents((a, b)) for a, b in new if self._equal[a] == self._equal[b]}
-        self._verdicts |= dict.fromkeys(equal, EQUAL)
-        self._labels |= dict.fromkeys(equal, "equal")
-        wanted: dict[int, set[tuple[str, str]]] = {}
-        for pair, why in new.items():
-            wanted.setdefault(why, set()).add(self._contents(pair))
-        for why, pairs in wanted.items():
-            lefts = {left for left, _ in pairs - equal}
+        n = len(self.pictures)
+        self._add_proposed(proposals.left * n + proposals.right, proposals.why)
+        first = np.array(self._first, np.int64)
+        codes = first[proposals.left] * n + first[proposals.right]
+        if len(self._known) == 0:
+            self._known = _Codes(np.unique(codes))
+            self._verdicts, self._labels = [None] * len(self._known), [""] * len(self._known)
+        equal = self._equal[proposals.left] == self._equal[proposals.right]
+        for code in codes[equal].tolist():
+            self._keep(code, EQUAL, "equal")
+        reasons, places = np.unique(proposals.why, return_index=True)
+        for why in reasons[np.argsort(places)].tolist():
+            wanted = set(codes[(proposals.why == why) & ~equal].tolist())
+            wanted -= set(codes[equal].tolist())
             label = self._label(why)
+            lefts = {self._digests[code // n] for code in wanted}
             for contents, verdict in self._cache.verdicts(label, lefts).items():
-                if contents in pairs - equal:
-                    self._verdicts[contents] = verdict
-                    self._labels[contents] = label
+                code = self._code_of(*contents)
+                if code is not None and code in wanted:
+                    self._keep(code, verdict, label)
+
+    def _add_proposed(self, codes: NDArray[np.int64], why: NDArray[np.int64]) -> None:
+        every = np.concatenate([codes, self._proposed.codes])  # the later reason counts
+        whys = np.concatenate([why, self._why])
+        asked = self._proposed.codes[self._asked]
+        besides = np.array([*self._asked_besides], np.int64)
+        codes, place = np.unique(every, return_index=True)
+        self._proposed, self._why = _Codes(codes), whys[place].astype(np.int32)
+        self._asked = np.isin(codes, np.concatenate([asked, besides]))
+        self._asked_besides = {*np.setdiff1d(besides, codes).tolist()}
 
     def _label(self, why: int) -> str:
         """Name what a verdict follows from besides the contents.
@@ -189,19 +290,35 @@ class Verdicts:
 
     def verify(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Verify those pairs that were not verified before; of others than the proposed none."""
-        self._asked.update((min(pair), max(pair)) for pair in pairs)
+        for pair in pairs:
+            self._ask(pair)
         self.verify_ahead(pairs)
+
+    def _ask(self, pair: tuple[int, int]) -> None:
+        place = self._proposed.find(code := self._ordered(pair))
+        if place < 0:
+            self._asked_besides.add(code)
+        else:
+            self._asked[place] = True
 
     def verify_ahead(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Verify proposed pairs that will be asked for if nothing intervenes."""
-        wanted = {self._contents(pair): (min(pair), max(pair)) for pair in pairs}
-        todo = [pair for contents, pair in wanted.items() if contents not in self._verdicts]
-        self._run(
-            [
-                _Job(pair, self._label(self._why[pair]), _hypotheses(self._why[pair]))
-                for pair in todo
-            ]
-        )
+        todo: dict[int, tuple[int, int]] = {}
+        for pair in pairs:
+            code = self._code(pair)
+            if self._verdict(code) is None:
+                todo[code] = min(pair), max(pair)
+        jobs = []
+        for pair in todo.values():
+            why = self._why_of(pair)
+            jobs.append(_Job(pair, self._label(why), _hypotheses(why)))
+        self._run(jobs)
+
+    def _why_of(self, pair: tuple[int, int]) -> int:
+        place = self._proposed.find(self._ordered(pair))
+        if place < 0:
+            raise KeyError(pair)
+        return int(self._why[place])
 
     def verify_through(self, chains: Sequence[tuple[int, int, int]]) -> None:
         """Verify pairs where the verdicts on a third picture say how they lie upon each other.
@@ -215,7 +332,7 @@ class Verdicts:
             pair twice.
         """
         jobs: list[_Job] = []
-        before: dict[tuple[str, str], tuple[Verdict, str]] = {}
+        before: dict[int, tuple[Verdict, str]] = {}
         # how pictures lie upon the third one is asked for before any verdict is set aside: other
         # files with the same contents may be the ends of another chain
         known_ways = [
@@ -226,30 +343,32 @@ class Verdicts:
             for one, third, other in chains
         ]
         for pair, (way, matrix) in known_ways:
-            self._asked.add(pair)
-            contents = self._contents(pair)
+            self._ask(pair)
+            contents, code = self._contents(pair), self._code(pair)
             label = self._label(0) + f" through {way}"
-            if contents in before or (contents, label) in self._tried:
+            if code in before or (code, label) in self._tried:
                 continue
-            self._tried.add((contents, label))
+            self._tried.add((code, label))
             known = self._cache.verdicts(label, [contents[0]]).get(contents)
-            before[contents] = (
-                self._verdicts.pop(contents, NOT_ALIGNED),
-                self._labels.pop(contents, ""),
-            )
+            place = self._known.find(code)
+            verdict = self._verdict(code)
+            before[code] = (NOT_ALIGNED, "") if verdict is None else (verdict, self._labels[place])
+            self._keep(code, None, "")
             if known is not None:
-                self._verdicts[contents] = known
-                self._labels[contents] = label
+                self._keep(code, known, label)
                 continue
             jobs.append(_Job(pair, label, Hypotheses((), False, False), tuple(matrix.ravel())))
         self._run(jobs)
-        for contents, (verdict, label) in before.items():
-            if verdict.residual <= self._verdicts[contents].residual:
-                self._verdicts[contents], self._labels[contents] = verdict, label
+        for code, (earlier, label) in before.items():
+            now = self._verdict(code)
+            assert now is not None
+            if earlier.residual <= now.residual:
+                self._keep(code, earlier, label)
 
     def _way(self, one: int, third: int, other: int) -> tuple[str, Matrix]:
         """A digest of how two pictures lie upon a third, and how one lies upon the other then."""
-        labels = "".join(self._labels[self._contents((end, third))] for end in (one, other))
+        places = [self._known.find(self._code((end, third))) for end in (one, other)]
+        labels = "".join(self._labels[place] for place in places)
         digest = sha256(f"{self.pictures[third].digest} {labels}".encode()).hexdigest()
         return digest, self._matrix(one, third) @ self._matrix(third, other)
 
@@ -268,19 +387,19 @@ class Verdicts:
         progress = self.options.progress
         progress.start("verifying", len(jobs), "pair")
         try:
-            batches = [self._batch(part) for part in parts]
+            batches = MadeWhenRun(lambda i: self._batch(parts[i]), len(parts))
             with closing(self._executor.run_items(batches)) as results:
                 for number, outcomes in results:
                     lasting: dict[str, dict[tuple[str, str], Verdict]] = {}
                     for place, one in outcomes.items():
                         job = parts[number][place]
-                        contents = self._contents(job.pair)
-                        self._verdicts[contents] = one.verdict
-                        self._labels[contents] = job.label
+                        code = self._code(job.pair)
+                        self._keep(code, one.verdict, job.label)
                         if one.reason:
-                            self._failed.setdefault(contents, one.reason)
+                            self._failed.setdefault(code, one.reason)
                             crashed += one.crashed
                         else:
+                            contents = self._contents(job.pair)
                             lasting.setdefault(job.label, {})[contents] = one.verdict
                     for label, verdicts in lasting.items():
                         self._cache.keep_verdicts(label, verdicts)
@@ -426,6 +545,7 @@ def is_ruled_out(why: int, left: NDArray[Any], right: NDArray[Any]) -> bool:
     return next(ways, None) is None
 
 
+@cache
 def _hypotheses(why: int) -> Hypotheses:
     return Hypotheses(
         tuple(i for i in range(len(ORIENTATIONS)) if why >> i & 1),
