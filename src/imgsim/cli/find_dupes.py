@@ -184,7 +184,6 @@ def _find(
         from imgsim.report.text import find_dupes_summary
         from imgsim.tasks.arguments import make_criterion
         from imgsim.tasks.find_duplicates import find_duplicates
-        from imgsim.tasks.labels import with_labels
 
     check_paths(paths, given["files_from"], given["manifests"])
     _refuse_what_does_nothing(given)
@@ -219,6 +218,8 @@ def _find(
         duplicates = duplicates.with_decided()
     duplicates = in_order(duplicates, order)
     if labels is not None:
+        from imgsim.tasks.labels import with_labels
+
         duplicates = with_labels(duplicates, labels)
     shown = _compared(duplicates, chosen, form, check=check)
     known_too = check and not chosen.only_new
@@ -317,21 +318,23 @@ def _chosen_labels(given: dict[str, Any], paths: Sequence[str]) -> str | PathVal
     UsageError
         There is no such column.
     """
+    labels, file = given.pop("labels"), given.pop("label_file")
+    if labels is None and file is None:
+        return None
     from imgsim.read.manifests.manifest import values_of
     from imgsim.read.manifests.reading import columns_of_paths, read_manifest
     from imgsim.tasks.folder_labels import FOLDER
 
-    labels, file = given.pop("labels"), given.pop("label_file")
     if file is not None:
         return read_labels(file, paths, labels)
-    if labels not in (None, FOLDER):
+    if labels != FOLDER:
         manifests = [read_manifest(name) for name in given["manifests"]]
         manifests += columns_of_paths(paths)
         if manifests:
             return values_of(manifests, labels)
         hint = "add --label-file FILE or --manifest FILE, or: folder"
         raise UsageError(f"--labels {labels} needs a table", hint)
-    return None if labels is None else FOLDER
+    return FOLDER
 
 
 def _parse_roles(texts: tuple[str, ...]) -> frozenset[Role]:
@@ -410,7 +413,7 @@ def _check_exit_code(
 def _formatted_text(
     duplicates: Duplicates, output: dict[str, Any], stages: Sums | None, *, known_too: bool
 ) -> Any:
-    from imgsim.report import duplicate_annotations, formats
+    from imgsim.report import formats
     from imgsim.report.text import Page, find_dupes_text, folders_text
 
     form, facts = output["format"], output["facts"]
@@ -431,10 +434,12 @@ def _formatted_text(
         return formats.find_dupes_jsonl(duplicates, private=facts)
     if form == "csv":
         return table(formats.find_dupes_csv(duplicates, private=facts))
-    if form == "sarif":
+    if form in ("sarif", "github"):
+        from imgsim.report import duplicate_annotations
+
+        if form == "github":
+            return duplicate_annotations.find_dupes_github(duplicates)
         return duplicate_annotations.find_dupes_sarif(duplicates, known_too=known_too)
-    if form == "github":
-        return duplicate_annotations.find_dupes_github(duplicates)
     width = output_width(output["output"])
     if output["summary"]:
         return folders_text(duplicates, width)

@@ -70,15 +70,15 @@ def about_steps(
     Steps or None
         None if the steps are too small, or there are too few coefficients, to tell.
     """
-    steps = np.where(table >= _LEAST_STEP, table, 0)[None]
-    steps[0, 0, 0] = 0  # means follow the tones
-    used = (steps > 0) & (np.abs(jpeg) > 0.75 * steps)
-    if np.count_nonzero(used) < _LEAST_COUNT:
+    least = np.where(table >= _LEAST_STEP, 0.75 * table, np.inf)
+    least[0, 0] = np.inf  # means follow the tones
+    used = np.flatnonzero(np.abs(jpeg) > least)
+    if len(used) < _LEAST_COUNT:
         return None
-    places = np.broadcast_to(steps, jpeg.shape)[used].astype(np.float64)
+    places = table.ravel()[used % table.size].astype(np.float64)
     # multiples themselves, not what is left of them after rounding pixels
-    exact = np.round(jpeg[used] / places) * places
-    away = np.abs(other[used] / contrast - exact) / places
+    exact = np.round(jpeg.ravel()[used] / places) * places
+    away = np.abs(other.ravel()[used] / contrast - exact) / places
     coarse = away[places >= quantile(places, 1 - _COARSE_SHARE)]
     rounding = 1.0 / places
     squares = np.square(coarse)

@@ -28,8 +28,6 @@ from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Settling
 from imgsim.group.shot_series import LookAlikes, ReadMetadata, find_links
 from imgsim.group.stars import Stars, join
-from imgsim.index.manifest import check_maker
-from imgsim.index.snapshot import Snapshot
 from imgsim.measure.differences import Differences
 from imgsim.measure.measuring import MeasuredPair, measure_pairs
 from imgsim.profile import Profile
@@ -45,8 +43,6 @@ from imgsim.read.table import Collection
 from imgsim.results import Result
 from imgsim.stage_times import stage
 from imgsim.tasks.arguments import Criterion, make_criterion
-from imgsim.tasks.index_gallery import as_recipe
-from imgsim.tasks.index_references import IndexReferences
 from imgsim.tasks.matching import (
     DistanceMatching,
     Seconds,
@@ -59,6 +55,8 @@ from imgsim.types import Group, NotCompared, Picture, Related, Skipped, paths_no
 
 if TYPE_CHECKING:
     from imgsim.group.recipe_run import RecipeRun
+    from imgsim.index.snapshot import Snapshot
+    from imgsim.tasks.index_references import IndexReferences
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -284,6 +282,11 @@ def find_duplicates(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
     if index is not None:
+        from imgsim.index.manifest import check_maker
+        from imgsim.index.snapshot import Snapshot
+        from imgsim.tasks.index_gallery import as_recipe
+        from imgsim.tasks.index_references import IndexReferences
+
         check_kind(index, Snapshot, "index", "imgsim.Index.open(F).find_duplicates(...) gives one")
         check_maker(index.folder, index.manifest, options.decode)
         as_recipe(criterion.comparator)

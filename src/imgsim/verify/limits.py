@@ -9,8 +9,6 @@ their quarters.
 A change of almost any of them can change a verdict: raise `judge.VERSION` with it.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from imgsim.types import CONTAINED, WHOLE
@@ -19,7 +17,9 @@ Table = tuple[tuple[float, ...], tuple[float, ...]]
 """Places and values of a function that is interpolated in between and level beyond."""
 
 
-class Limits(NamedTuple):  # a dataclass of so many fields takes four times as long to import
+# a dataclass of so many fields takes four times as long to import, and types that are texts
+# (annotations of __future__) two thirds longer
+class Limits(NamedTuple):
     """The numbers by which a pair is verified, grouped by the module that reads them."""
 
     # judge.py -------------------------------------------------------------------------------------
