@@ -202,6 +202,8 @@ def _aligned(
         orientation = nearest_orientation(matrix)
         if orientation is None or left.shape != oriented(right, orientation).shape:
             return None
+        if min(left.shape) < 2 * LIMITS.block_side:
+            return None
         refined = orientation_matrix(orientation)  # too dark or soft to be tracked: in place
     finest = _at_finest_scale(left, right, refined)
     pixels = opencv_matrix(refined, *finest)
