@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.index import rows as index_rows
 from imgsim.index import words
-from imgsim.index.manifest import Maker
+from imgsim.index.manifest import Maker, write_manifest
 from imgsim.index.segment import FileRecord, NewContent, NewFile
 from imgsim.index.snapshot import Snapshot
 from imgsim.index.writer import Batch, IndexWriter
@@ -144,6 +145,21 @@ def test_damage_never_changes_what_is_proposed(
             refused += 1
         path.write_bytes(whole)
     assert (wrong, refused > 12) == (0, True)
+
+
+def test_an_order_that_is_not_whole_is_damage(rows: np.ndarray, tmp_path: Path) -> None:
+    """As the manifest has it, with a right sum."""
+    folder = tmp_path / "F"
+    with _write(folder, rows, np.zeros(len(rows), np.bool_), 7) as writer:
+        manifest = writer.snapshot.manifest
+    first, *others = manifest.segments
+    order = first.sections["order"]
+    cut = first.sections | {"order": replace(order, size_bytes=order.size_bytes - 30)}
+    write_manifest(folder, replace(manifest, segments=(replace(first, sections=cut), *others)))
+    snapshot = Snapshot(folder)
+    index = ProposalIndex(snapshot.rows, snapshot.digests, hashes=False, jobs=1)
+    with pytest.raises(UsageError, match="its words lead to no row"):
+        index.propose(rows[:1], _digest(0), flat=False)
 
 
 def test_several_are_proposed_together_as_closed_images_are(

@@ -1,7 +1,7 @@
 /* Looks up the words of keypoints in a segment of an index.
  *
- * What each function does is said in index/words.py, which has the same in NumPy. A segment is input
- * from outside: all that is read of it lies inside, and has the check sum that was written.
+ * What each function does is said in index/words.py, which has the same in NumPy. A segment is
+ * input from outside: all that is read of it lies inside, and has the check sum that was written.
  */
 
 #include "arrays.h"

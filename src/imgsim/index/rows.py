@@ -113,7 +113,10 @@ class SegmentRows(ArchiveRows):
 
     def _near(self, own: Keypoints) -> list[_Near]:
         """The keypoints of each segment that are alike to those that ask."""
-        checked = [segment.words.nothing_checked() for segment in self._segments]
+        checked = []
+        for segment in self._segments:
+            with _words_of(segment) as words:
+                checked.append(words.nothing_checked())
         counted = np.zeros(len(own.image), np.uint16)
         found: list[list[Pairs]] = [[] for _ in self._segments]
         for asked in _distinct_words(own):
