@@ -131,8 +131,10 @@ def _distance(one: YCbCr, other: YCbCr, mask: Mask, *, cut_off: bool = False) ->
     if top_of(error) <= LIMITS.colour_detail_least_error:
         return 0.0  # as of most copies
     gradient = np.sqrt(np.maximum(*(_squared_gradients(planes) for planes in chroma)))
-    fitted = inside[::2, ::2]  # blocks beside each other
-    noise = fit_noise(error[::2, ::2][fitted], gradient[::2, ::2][fitted])
+    noise = fit_noise(error[inside], gradient[inside])
+    coloured = np.count_nonzero(gradient[inside] > LIMITS.colour_detail_edge)
+    if coloured < LIMITS.colour_detail_min_coloured:
+        noise = Noise(noise.constant, LIMITS.colour_detail_unknown_slope)
     noise = Noise(noise.constant, max(noise.slope, LIMITS.colour_detail_min_slope))
     ratio = error / noise.expected(gradient)
     # strong compression, palettes and bright colours that are cut off leave many large errors
@@ -212,11 +214,16 @@ def _is_lone(ratio: Map, top: float) -> bool:
     near = cv2.dilate(differs.astype(np.uint8), np.ones((LIMITS.colour_lone_gap,) * 2, np.uint8))
     _, labels = cv2.connectedComponents(near)
     place = labels == labels[np.unravel_index(int(ratio.argmax()), ratio.shape)]
-    count = np.count_nonzero(place & differs)
+    place &= differs
+    count = np.count_nonzero(place)
     record("colour_lone_max_blocks", count)
     if count > LIMITS.colour_lone_max_blocks:
         return False
     rows, columns = (np.flatnonzero(place.any(axis=axis)) for axis in (1, 0))
+    density = count / (np.ptp(rows) + 1) / (np.ptp(columns) + 1)
+    record("colour_lone_min_density", density)
+    if density < LIMITS.colour_lone_min_density:
+        return False
     margin = LIMITS.colour_lone_margin
     elsewhere = ratio.copy()
     elsewhere[
