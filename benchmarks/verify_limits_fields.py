@@ -162,8 +162,8 @@ NOT_COVERED: tuple[str, ...] = tuple(
     figure_min_pixels figure_min_side figure_max_lost figure_max_scale_of_letters
     figure_max_lost_letters small_side small_decided_side small_max_scale thumbnail_side
     even_small_side colour_detail_unknown_slope colour_detail_min_coloured
-    colour_detail_min_slope colour_detail_many tone_rarest other_shot_max_error
-    filter_slopes
+    colour_detail_lost_slope colour_detail_min_slope colour_detail_many tone_rarest
+    other_shot_max_error filter_slopes
     """.split()
 )
 """Limits on a quantity of a pair that is not recorded yet."""

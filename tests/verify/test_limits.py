@@ -461,6 +461,7 @@ KNOWN: dict[str, object] = {
     "colour_detail_window": 13,
     "colour_detail_least_error": 4.0,
     "colour_detail_min_slope": 0.1,
+    "colour_detail_lost_slope": 0.9,
     "colour_detail_edge": 2.0,
     "colour_detail_min_coloured": 100,
     "colour_detail_unknown_slope": 0.25,

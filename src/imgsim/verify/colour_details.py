@@ -142,7 +142,8 @@ def _distance(one: YCbCr, other: YCbCr, mask: Mask, *, cut_off: bool = False) ->
     ratio /= max(1.0, many / LIMITS.colour_detail_many)
     top = top_of(np.where(error > LIMITS.colour_detail_least_error, ratio, 0))
     record("max_colour_ratio", top)
-    lone = top if _is_lone(ratio, top) else 0.0
+    is_lost = noise.slope > LIMITS.colour_detail_lost_slope
+    lone = top if not is_lost and _is_lone(ratio, top) else 0.0
     record("max_colour_ratio_lone", lone)
     return max(top / LIMITS.max_colour_ratio, lone / LIMITS.max_colour_ratio_lone)
 
