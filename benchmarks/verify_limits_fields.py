@@ -71,7 +71,7 @@ HELD: dict[str, Held] = (
         " in_place_nearly_even_anchored in_place_min_middle in_place_min_same"
         " small_max_moved_share small_max_moved max_turned_share moved_parts_min_cells"
         " moved_parts_min_same moved_parts_min_pixels moved_parts_min_share other_shot_max_ratio"
-        " other_shot_min_blocks",
+        " other_shot_min_blocks colour_lone_min_density",
     )
     | _all(
         Held("below", "with others"),
@@ -135,7 +135,7 @@ OF_PLACES: tuple[str, ...] = tuple(
     moved_parts_around_per_noise moved_parts_border detail_least_error detail_flat_gradient
     detail_even_gradient print_min_gradient print_min_evenness lone_share lone_least_error
     caption_least_error caption_least_ratio caption_own_share caption_least_edge
-    colour_detail_least_error colour_lone_share in_place_even
+    colour_detail_least_error colour_detail_edge colour_lone_share in_place_even
     in_place_structure in_place_same in_place_other in_place_alike in_place_corner seen_variance
     min_block_cover min_sharpness_cover min_sharpness_variance min_expected_variance
     correction_min_gradient small_edge small_grey flat_range figure_near_ground figure_thin
@@ -161,8 +161,9 @@ NOT_COVERED: tuple[str, ...] = tuple(
     max_stretch max_stretch_lean near_corner max_skew figure_min_frame figure_max_shape
     figure_min_pixels figure_min_side figure_max_lost figure_max_scale_of_letters
     figure_max_lost_letters small_side small_decided_side small_max_scale thumbnail_side
-    even_small_side colour_detail_min_slope colour_detail_many tone_rarest other_shot_max_error
-    filter_slopes
+    even_small_side colour_detail_unknown_slope colour_detail_min_coloured
+    colour_detail_lost_slope colour_detail_min_slope colour_detail_many tone_rarest
+    other_shot_max_error filter_slopes
     """.split()
 )
 """Limits on a quantity of a pair that is not recorded yet."""

@@ -77,3 +77,11 @@ def test_colours_are_not_compared_in_rows_that_are_left_out() -> None:
 def test_one_colour_of_two_images_that_hardly_overlap_is_no_difference() -> None:
     tiny = np.full((4, 5, 3), 128, np.uint8)
     assert colour_distance(tiny, tiny, UPRIGHT) == 0
+
+
+def test_a_copy_of_a_black_and_white_photo_with_coloured_print() -> None:
+    """Nothing else in it tells what compression does to colours."""
+    grey = photo().convert("L").convert("RGB")
+    ImageDraw.Draw(grey).text((300, 60), "1984", (200, 90, 20), load_face(BUILT_IN, 18))
+    for copy in (grey, jpeg(grey, 85, 0.6), jpeg(grey, 60)):
+        assert verify(jpeg(grey, 93), copy).residual <= 1

@@ -131,8 +131,10 @@ def _distance(one: YCbCr, other: YCbCr, mask: Mask, *, cut_off: bool = False) ->
     if top_of(error) <= LIMITS.colour_detail_least_error:
         return 0.0  # as of most copies
     gradient = np.sqrt(np.maximum(*(_squared_gradients(planes) for planes in chroma)))
-    fitted = inside[::2, ::2]  # blocks beside each other
-    noise = fit_noise(error[::2, ::2][fitted], gradient[::2, ::2][fitted])
+    noise = fit_noise(error[inside], gradient[inside])
+    coloured = np.count_nonzero(gradient[inside] > LIMITS.colour_detail_edge)
+    if coloured < LIMITS.colour_detail_min_coloured:
+        noise = Noise(noise.constant, LIMITS.colour_detail_unknown_slope)
     noise = Noise(noise.constant, max(noise.slope, LIMITS.colour_detail_min_slope))
     ratio = error / noise.expected(gradient)
     # strong compression, palettes and bright colours that are cut off leave many large errors
@@ -140,7 +142,8 @@ def _distance(one: YCbCr, other: YCbCr, mask: Mask, *, cut_off: bool = False) ->
     ratio /= max(1.0, many / LIMITS.colour_detail_many)
     top = top_of(np.where(error > LIMITS.colour_detail_least_error, ratio, 0))
     record("max_colour_ratio", top)
-    lone = top if _is_lone(ratio, top) else 0.0
+    is_lost = noise.slope > LIMITS.colour_detail_lost_slope
+    lone = top if not is_lost and _is_lone(ratio, top) else 0.0
     record("max_colour_ratio_lone", lone)
     return max(top / LIMITS.max_colour_ratio, lone / LIMITS.max_colour_ratio_lone)
 
@@ -212,11 +215,16 @@ def _is_lone(ratio: Map, top: float) -> bool:
     near = cv2.dilate(differs.astype(np.uint8), np.ones((LIMITS.colour_lone_gap,) * 2, np.uint8))
     _, labels = cv2.connectedComponents(near)
     place = labels == labels[np.unravel_index(int(ratio.argmax()), ratio.shape)]
-    count = np.count_nonzero(place & differs)
+    place &= differs
+    count = np.count_nonzero(place)
     record("colour_lone_max_blocks", count)
     if count > LIMITS.colour_lone_max_blocks:
         return False
     rows, columns = (np.flatnonzero(place.any(axis=axis)) for axis in (1, 0))
+    density = count / (np.ptp(rows) + 1) / (np.ptp(columns) + 1)
+    record("colour_lone_min_density", density)
+    if density < LIMITS.colour_lone_min_density:
+        return False
     margin = LIMITS.colour_lone_margin
     elsewhere = ratio.copy()
     elsewhere[
