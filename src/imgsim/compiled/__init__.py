@@ -1,7 +1,8 @@
 """Parts of imgsim in C, which are compiled when it is installed (see ``hatch_build.py``).
 
 A machine without a compiler has none of them. Whoever uses one has the same in Python, gives the
-same with either, and asks for it by name: ``from imgsim.compiled import _alike`` may fail.
+same with either (where numbers are not whole, to about the last digit), and asks for it by name:
+``from imgsim.compiled import _alike`` may fail.
 """
 
 from __future__ import annotations
