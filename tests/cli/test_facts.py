@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from imgsim.cli.find_dupes import command
 from imgsim.report.group_order import ORDERS
@@ -109,18 +109,21 @@ def test_it_says_what_the_kept_file_lacks(imgsim, library: Path) -> None:
     imgsim(*arguments, "--plan", "plan.json", cwd=library)
     what = "date, place, rating, title, keywords"
     lines = imgsim("apply", "plan.json", cwd=library).stdout.splitlines()
-    assert f"note: old/100/3.png lacks its {what}: --carry-metadata takes them over" in lines
+    assert f"note: old/100/3.png lacks its {what}: see --carry-metadata" in lines
     carried = imgsim("apply", "plan.json", "--carry-metadata", cwd=library).stdout
     assert f"note: its {what} go beside old/100/3.png" in carried
 
 
 def test_what_is_kept_does_not_depend_on_facts_that_are_asked_for(imgsim, tmp_path: Path) -> None:
-    """Of a JPEG and what was made of it with a higher quality, the first, whatever their times."""
+    """An edit hides that its source was compressed twice, and is no original for that."""
     for number in range(3):
-        _picture(number).save(tmp_path / f"{number}.jpg", quality=80)
-        with Image.open(tmp_path / f"{number}.jpg") as once:
-            once.save(tmp_path / f"{number} again.jpg", quality=97)
-        os.utime(tmp_path / f"{number}.jpg", (2e9, 2e9))
+        _picture(number).save(tmp_path / f"{number} first.jpg", quality=75)
+        with Image.open(tmp_path / f"{number} first.jpg") as once:
+            once.save(tmp_path / f"{number}.jpg", quality=92)
+            edit = ImageEnhance.Color(once.convert("RGB")).enhance(0.5)
+            edit.save(tmp_path / f"{number} edit.jpg", quality=80)
+        (tmp_path / f"{number} first.jpg").unlink()
+        os.utime(tmp_path / f"{number} edit.jpg", (2e9, 2e9))
     plain = _kept(imgsim, tmp_path)
     assert plain == {f"{number}.jpg" for number in range(3)}
     assert _kept(imgsim, tmp_path, "--facts") == plain

@@ -67,6 +67,15 @@ def test_a_folder_that_is_renamed_turns_no_answer_round(renamed: str) -> None:
         assert decided.file_stays(other, kept) is None
 
 
+def test_a_link_in_the_place_of_a_folder_leads_to_no_file_that_may_go(tmp_path: Path) -> None:
+    (tmp_path / "z").mkdir()
+    (tmp_path / "z" / "b.jpg").write_bytes(b"the last one")
+    (tmp_path / "y").symlink_to("z")
+    gone = ("remove", [named("a", "/p/a.jpg"), named("b", str(tmp_path / "y" / "b.jpg"))])
+    other = seen("b", str(tmp_path / "z" / "b.jpg"))
+    assert not Decided(decisions(gone), [seen("a", "/p/a.jpg"), other])._removes(0, other)
+
+
 def test_one_file_may_go_by_a_decision_and_no_other_of_its_content() -> None:
     gone = ("remove", [named("a", "/p/a.jpg"), named("b", "/p/b.jpg")])
     a, b, copy = seen("a", "/p/a.jpg"), seen("b", "/p/b.jpg"), seen("b", "/q/copy.jpg")

@@ -269,10 +269,10 @@ class Decided:
 
     def _removes(self, number: int, file: SeenFile) -> bool:
         """Whether a decision is that this very file may go: one of its content elsewhere may be
-        the last one."""
+        the last one, also where a symbolic link leads to it by now."""
         decision = self._decisions[number]
         places = self._of(file.digest)[number]
-        return decision.answer == "remove" and 1 in places and _is_at(decision.files[1], file.path)
+        return decision.answer == "remove" and 1 in places and decision.files[1].is_at(file.path)
 
     def _let_go(self, file: SeenFile, kept: SeenFile) -> int:
         """The last decision that names this very file as one that may go for another; else -1.

@@ -202,7 +202,6 @@ ORIGINAL: tuple[Criterion, ...] = (
     ("no editor in its metadata", lambda c: c.edited_by_name),
     ("most pixels of the picture itself", lambda c: -round(c.own_pixels)),
     _FORMAT,
-    ("compressed once", lambda c: bool(c.metadata.compressed_twice)),
     _ON_DISK,
     _ASIDE,
     _NAME,

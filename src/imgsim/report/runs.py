@@ -109,7 +109,7 @@ def _metadata_note(one: Removed) -> str:
     what = ", ".join(map(printable, one.only_here))
     if one.carried:
         return f"its {what} go beside {shown(one.kept)}"
-    return f"{shown(one.kept)} lacks its {what}: --carry-metadata takes them over"
+    return f"{shown(one.kept)} lacks its {what}: see --carry-metadata"
 
 
 def applied_summary(applied: Applied) -> Iterator[str]:

@@ -244,9 +244,8 @@ def find_duplicates(
         Also look for damage that a decoder hides in files that match no other. It changes
         `Duplicates.damaged` alone.
     jpeg_history : bool
-        Tell of all JPEGs in groups whether they were compressed twice, which takes a decode of
-        each, and not only of those that another file has the size of. It changes
-        `Duplicates.metadata` alone.
+        Also tell of the JPEGs in groups whether they were compressed twice, which takes a decode of
+        each. It changes `Duplicates.metadata` alone.
     skip_masks : bool
         Leave out pictures that hold the class of each pixel: masks and label maps.
     decisions : Decisions, optional
@@ -317,7 +316,9 @@ def find_duplicates(
                 # with another file damaged or suspect, others may be kept or matched
                 if hidden.look_in(matched.pictures):
                     continue
-                metadata = _metadata_of(matched, collection, options, jpeg_history=jpeg_history)
+                metadata = metadata_of(
+                    matched.pictures, options, collection.executor, history=jpeg_history
+                )
                 lost = {digest for digest, one in metadata.items() if one is NOT_READ}
                 if hidden.mark_unchecked(lost, "its metadata could not be read"):
                     continue
@@ -535,32 +536,6 @@ def _matched(
 def _equal_groups(flat: Sequence[Picture], rules: Rules) -> list[Group]:
     """Groups of flat pictures with equal pixels."""
     return Stars(flat, equal_pixels(flat), rules).groups()
-
-
-def _metadata_of(
-    matched: _Matched, collection: Collection, options: RunOptions, *, jpeg_history: bool
-) -> dict[str, Metadata]:
-    """The metadata of all in groups, and of JPEGs whether they were compressed twice.
-
-    If that is not asked for, of those alone of which others have the size: it tells which is kept.
-    """
-    asked: set[str] = set()
-    for group in (*matched.near, *matched.flat):
-        by_size: dict[tuple[int, ...], set[str]] = {}
-        for one in group.members:
-            size = one.picture.facts.width, one.picture.facts.height
-            by_size.setdefault(tuple(sorted(size)), set()).add(one.picture.digest)
-        asked |= {d for some in by_size.values() if len(some) > 1 or jpeg_history for d in some}
-    return {
-        digest: one
-        for history in (False, True)
-        for digest, one in metadata_of(
-            [p for p in matched.pictures if (p.digest in asked) == history],
-            options,
-            collection.executor,
-            history=history,
-        ).items()
-    }
 
 
 def _settle(
