@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
+from PIL import Image
 
 from imgsim.cli.find_dupes import command
 from imgsim.report.group_order import ORDERS
@@ -112,26 +112,6 @@ def test_it_says_what_the_kept_file_lacks(imgsim, library: Path) -> None:
     assert f"note: old/100/3.png lacks its {what}: see --carry-metadata" in lines
     carried = imgsim("apply", "plan.json", "--carry-metadata", cwd=library).stdout
     assert f"note: its {what} go beside old/100/3.png" in carried
-
-
-def test_what_is_kept_does_not_depend_on_facts_that_are_asked_for(imgsim, tmp_path: Path) -> None:
-    """An edit hides that its source was compressed twice, and is no original for that."""
-    for number in range(3):
-        _picture(number).save(tmp_path / f"{number} first.jpg", quality=75)
-        with Image.open(tmp_path / f"{number} first.jpg") as once:
-            once.save(tmp_path / f"{number}.jpg", quality=92)
-            edit = ImageEnhance.Color(once.convert("RGB")).enhance(0.5)
-            edit.save(tmp_path / f"{number} edit.jpg", quality=80)
-        (tmp_path / f"{number} first.jpg").unlink()
-        os.utime(tmp_path / f"{number} edit.jpg", (2e9, 2e9))
-    plain = _kept(imgsim, tmp_path)
-    assert plain == {f"{number}.jpg" for number in range(3)}
-    assert _kept(imgsim, tmp_path, "--facts") == plain
-
-
-def _kept(imgsim: Any, folder: Path, *more: str) -> set[str]:
-    done = imgsim("find-dupes", ".", "-f", "json", *more, cwd=folder)
-    return {os.path.basename(group["keep"]) for group in json.loads(done.stdout)["groups"]}
 
 
 def test_a_folder_of_a_rule_in_which_nothing_lies_is_named(imgsim, library: Path) -> None:

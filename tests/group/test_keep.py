@@ -61,6 +61,13 @@ def test_dates_taken_count_where_all_have_one() -> None:
     assert chosen(["oldest"], one, candidate("b", mtime_ns=1))[0] == "b"
 
 
+def test_what_a_jpeg_was_before_decides_nothing() -> None:
+    """It is told with --facts alone, and an edit hides it."""
+    source = candidate("b", {"compressed_twice": True, "jpeg_quality": 90}, mtime_ns=1)
+    edit = candidate("a", {"compressed_twice": False, "jpeg_quality": 90}, mtime_ns=2)
+    assert chosen(["original"], source, edit) == ("b", "original")
+
+
 def test_the_first_rule_that_tells_two_apart_decides() -> None:
     one, other = candidate("x/a", size_bytes=1), candidate("DCIM/b", size_bytes=1)
     assert chosen(["largest", "folder:DCIM"], one, other) == ("DCIM/b", "folder:DCIM")
