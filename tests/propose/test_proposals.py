@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image, ImageOps
 
 from imgsim.comparators.local import LAYOUT, PLACE_UNIT
 from imgsim.progress import Silent
+from imgsim.propose import alike
 from imgsim.propose.proposals import propose
 from imgsim.propose.reasons import INSET, KEYPOINTS, MIRRORED, NEGATIVE
 from tests.verify.pictures import SMALL, picture, rows
@@ -66,9 +68,13 @@ def test_a_picture_on_a_page_is_proposed_from_either_side() -> None:
         assert found.why[0] & INSET
 
 
-def test_stages_of_proposing_are_told_to_their_ends() -> None:
+@pytest.mark.parametrize("closed", [None, [True, True, False]])
+def test_stages_of_proposing_are_told_to_their_ends(
+    closed: list[bool] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[tuple[str, int]] = []
     done: list[int] = []
+    ended: list[str] = []
 
     class Told(Silent):
         def start(self, stage: str, total: int, unit: str) -> None:
@@ -78,8 +84,19 @@ def test_stages_of_proposing_are_told_to_their_ends() -> None:
         def advance(self, n: int) -> None:
             done[-1] += n
 
+        def finish(self) -> None:
+            ended.append(told[-1][0])
+
+    archive = None if closed is None else np.array(closed)
     every = rows(*(picture(seed) for seed in (1, 2, 3)))
-    propose(every, hashes=True, jobs=1, progress=Told())
-    assert [stage for stage, _ in told] == ["comparing hashes", "comparing keypoints"]
+    propose(every, hashes=True, jobs=1, closed=archive, progress=Told())
+    assert [stage for stage, _ in told] == ended == ["comparing hashes", "comparing keypoints"]
     assert done == [total for _, total in told]
-    assert done[0] == 3
+    assert done[0] == (3 if closed is None else 1)
+    assert done[1] > 0
+    monkeypatch.setattr(alike, "_IN_MEMORY", -1)  # the first pass is given up
+    several = rows(picture(1), picture(1).crop((20, 20, 460, 340)))
+    told.clear(), ended.clear()
+    propose(several, hashes=True, jobs=1, progress=Told())
+    assert [stage for stage, _ in told] == ended
+    assert ended.count("comparing keypoints") == 3

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -246,9 +247,8 @@ class Collisions:
         """
         own, search = self._keypoints, alike_numpy.search if _alike is None else _alike.search
         found = np.empty(max(_AT_ONCE, COMMON_WORD**2), np.uint64) if listed else None
-        self._progress.start("comparing keypoints", len(WORD_STARTS) * len(own.image), "keypoint")
-        for number in range(len(WORD_STARTS)):
-            for words, order in self._in_order(number):
+        with closing(self._in_order()) as every:
+            for number, words, order in every:
                 start = 0
                 while start < len(order):
                     start, n = search(
@@ -268,11 +268,24 @@ class Collisions:
                     )
                     if found is not None and n:
                         yield found[:n].copy()
-                self._progress.advance(len(order))
-        self._progress.finish()
 
-    def _in_order(self, number: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
-        """Words that are compared, ascending, and their keypoints, some at a time."""
+    def _in_order(self) -> Generator[tuple[int, NDArray[np.uint32], NDArray[np.uint32]]]:
+        """Words that are compared: which, these, ascending, and their keypoints, some at a time."""
+        own = self._keypoints
+        total = len(WORD_STARTS) * len(own.image)
+        if own.words is not None:
+            total = int(np.bitwise_count(own.words & ((1 << len(WORD_STARTS)) - 1)).sum())
+        self._progress.start("comparing keypoints", total, "keypoint")
+        try:
+            for number in range(len(WORD_STARTS)):
+                for words, order in self._with_word(number):
+                    yield number, words, order
+                    self._progress.advance(len(order))
+        finally:
+            self._progress.finish()
+
+    def _with_word(self, number: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.uint32]]]:
+        """One of the words of all keypoints, ascending, and these, some at a time."""
         own = self._keypoints
         compared = None
         if own.words is not None:

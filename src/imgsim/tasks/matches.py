@@ -257,8 +257,9 @@ def ranked(
         with exhaustive(engine, pairs if outside else pairs // 2, options):
             near = engine.nearest(np.array(queries), limit)
         for name, near_rows, distances in zip(names, near.rows, near.distance, strict=True):
+            digest = name.digest
             others = [
-                (float(distance), gallery[row].digest != name.digest, gallery[row])
+                (float(distance), gallery[row].digest != digest, gallery[row])
                 for row, distance in zip(near_rows, distances, strict=True)
                 if 0 <= row < len(gallery) and not _same_file(name, gallery[row])
             ]
