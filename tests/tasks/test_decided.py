@@ -194,6 +194,22 @@ def test_no_third_file_stands_for_two_that_are_not_duplicates(
     assert group.removable == ()
 
 
+@pytest.mark.parametrize("other", ["0.jpg", "z.jpg"])
+def test_a_file_that_may_go_is_not_kept_before_an_equal_one(
+    folder: Path, options: RunOptions, other: str
+) -> None:
+    """Else the equal one goes in a run without the file that stays, and itself in the next one."""
+    decisions = Decisions()
+    decide("remove", [folder / "a.jpg", folder / "b.jpg"], decisions, options=options)
+    (folder / other).write_bytes((folder / "b.jpg").read_bytes())
+    for name in ("a.jpg", "c.jpg", "d.jpg"):
+        (folder / name).unlink()
+    found = _find(folder, decisions, options)
+    assert _names(found) == [[other, "B.JPG"]]
+    assert found.groups[0].keep_reason == "decided: the other one may go"
+    assert _names(_find(folder, decisions, options, keep="oldest")) == [[other, "B.JPG"]]
+
+
 def test_random_decisions_are_never_acted_against(folder: Path, options: RunOptions) -> None:
     (folder / "e.jpg").write_bytes((folder / "a.jpg").read_bytes())
     paths = sorted(folder.iterdir())

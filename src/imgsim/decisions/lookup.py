@@ -215,18 +215,48 @@ class Decided:
 
     def _rank_of(self, file: SeenFile) -> tuple[int, int]:
         own = self._of(file.digest)
-        latest = sorted((n for n in own if self._decisions[n].prefers), reverse=True)
-        let_go = False
-        for number in latest:  # what was said of this very file, before what was of its content
-            files = self._decisions[number].files
-            if any(_is_at(files[place], file.path) for place in own[number] if place):
-                let_go = True
-                break
-            if 0 in own[number] and _is_at(files[0], file.path):
-                return _NAMED, int(files[0].digest != file.digest)
+        latest = self._preferring(file)
+        said = self._said_of(file)
+        if said is not None and said[1] == 0:
+            return _NAMED, int(self._decisions[said[0]].files[0].digest != file.digest)
         if not latest or 0 not in own[latest[0]]:  # another one is to be kept in its place
             return NOT_KEPT
-        return 1 + let_go, int(self._decisions[latest[0]].files[0].digest != file.digest)
+        return 1 + (said is not None), int(
+            self._decisions[latest[0]].files[0].digest != file.digest
+        )
+
+    def _preferring(self, file: SeenFile) -> list[int]:
+        """The decisions on a content that prefer a file, the last one first."""
+        return sorted(
+            (n for n in self._of(file.digest) if self._decisions[n].prefers), reverse=True
+        )
+
+    def _said_of(self, file: SeenFile) -> tuple[int, int] | None:
+        """The last preferring decision that names this very file, and its place there: 0 stays."""
+        for number in self._preferring(file):
+            files = self._decisions[number].files
+            places = [p for p in self._of(file.digest)[number] if _is_at(files[p], file.path)]
+            if places:
+                return number, max(places)
+        return None
+
+    def let_go_rank(self, picture: Picture) -> int:
+        """Return 1 for a file that was decided to go, while another of its content was not; else 0.
+
+        The one that it was to go for may not be in this run, and must not be the only reason that
+        the others of its content go too.
+        """
+        if not self._of(picture.digest):
+            return 0
+        file = SeenFile.of(picture)
+        if not self._goes(file):
+            return 0
+        alike = self._alike.get(self._content(file), ())
+        return int(any(one != file and not self._goes(one) for one in alike))
+
+    def _goes(self, file: SeenFile) -> bool:
+        said = self._said_of(file)
+        return said is not None and said[1] > 0
 
     def is_kept(self, kept: Picture, others: Iterable[Picture]) -> bool:
         """Whether a person decided to keep a file, and none of some others may be that file.

@@ -32,6 +32,7 @@ from imgsim.verify.transform import stretch_along_width
 
 KEPT_BY_DECISION = "decided: keep this one"
 STAYS_BY_DECISION = "decided: keep all"
+NOT_LET_GO = "decided: the other one may go"
 
 _ROUNDS = 4
 """Times that another file may turn out to be what the chosen one was made from."""
@@ -88,6 +89,7 @@ class Choosing:
             (KEPT_BY_DECISION, lambda c: decided.keep_rank(c.picture)),
             *others,
             (STAYS_BY_DECISION, lambda c: decided.stay_rank(c.picture)),
+            (NOT_LET_GO, lambda c: decided.let_go_rank(c.picture)),
         )
 
     def undecided(self, group: Group) -> Undecided:
@@ -152,7 +154,7 @@ class Choosing:
         for group in groups:
             left, reason = narrow(self._eligible(group), self._always)
             decisive = self.keep[0]
-            if reason in (KEPT_BY_DECISION, STAYS_BY_DECISION):
+            if reason in (KEPT_BY_DECISION, STAYS_BY_DECISION, NOT_LET_GO):
                 decisive = _DECISION
             for rule in (*self.keep, _FIRST):
                 if len(left) == 1:

@@ -63,11 +63,14 @@ class DecidedGroup:
         best = self._decided.keep_rank(first)
         if best != NOT_KEPT:
             return None if self._decided.keep_rank(group.kept) == best else first.file.path
-        # of equal files one is as good as another, but for one of which it was said that it stays
+        # of equal files one is as good as another, but for what was said to stay, or to go
         equal = [p for p in able if p.digest == group.kept.digest]
-        named = min(equal, key=self._decided.stay_rank, default=group.kept)
-        stays = self._decided.stay_rank(named) < self._decided.stay_rank(group.kept)
-        return named.file.path if stays else None
+        named = min(equal, key=self._equal_rank, default=group.kept)
+        better = self._equal_rank(named) < self._equal_rank(group.kept)
+        return named.file.path if better else None
+
+    def _equal_rank(self, picture: Picture) -> tuple[int, int]:
+        return self._decided.stay_rank(picture), self._decided.let_go_rank(picture)
 
     def is_named(self, picture: Picture) -> bool:
         """Whether a person decided to keep this very file, and did not turn it round."""
