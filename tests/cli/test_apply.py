@@ -64,6 +64,9 @@ def test_a_plan_on_standard_output_is_alone_there(imgsim: Run, library: Path) ->
         "copies/same\n'name.png"
     ]
     assert "1 copy not needed" in done.stderr
+    summed = imgsim("find-dupes", library, "--plan", "-", "--summary")
+    assert json.loads(summed.stdout)["groups"] == json.loads(done.stdout)["groups"]
+    assert "is a copy of a file in" in summed.stderr
     refused = imgsim("find-dupes", library, "--plan", "-", "-f", "json")
     assert (refused.returncode, refused.stdout) == (2, "")
     both = imgsim("find-dupes", library, "--plan", "-", "-f", "csv", "-o", library.parent / "o.csv")

@@ -228,7 +228,8 @@ def _find(
         _say_what_matches_nothing(terminal, wanted["keep"], duplicates.paths)
     if plan_file is not None:  # first, whoever reads the text to its end
         _write_plan(terminal, shown, include, plan_file)
-    if not _plan_is_output(plan_file, output["output"]):
+    plan_only = _plan_is_output(plan_file, output["output"])
+    if not plan_only:
         with stage("report"):
             write(
                 _formatted_text(shown, output, stages, known_too=known_too),
@@ -237,7 +238,7 @@ def _find(
             )
     told: dict[str, Any] = {
         "verbose": terminal.verbosity > 0,
-        "folders": not output["summary"],
+        "folders": plan_only or not output["summary"],
         "among": "" if chosen.file is None else "new ",
         "decided_hint": "" if check else "--all shows them",
     }
