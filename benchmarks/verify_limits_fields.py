@@ -196,7 +196,7 @@ NO_LIMITS: tuple[str, ...] = tuple(
     caption_near caption_next in_place_cell in_place_near in_place_corner_step small_open_levels
     small_tone_hold small_tone_rounds small_tone_scale small_contrast small_max_offset
     small_local small_wide small_window small_slope small_part small_slope_floor
-    thumbnail_distance small_excess affine_iterations
+    thumbnail_distance small_clear small_excess affine_iterations
     affine_refinements pose_iterations pose_turn pose_octaves pose_shift pose_place pose_grid
     even_window even_window_small single_frame_side single_frame_blur single_frame_min_frames
     single_frame_rank single_frame_quantile single_frame_window single_frame_reach

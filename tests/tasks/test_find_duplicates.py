@@ -19,6 +19,7 @@ from imgsim import DiscoverOptions, RunOptions
 from imgsim.comparators import registry
 from imgsim.decode.spec import DecodeMode
 from imgsim.pictures.dng import write_dng
+from imgsim.pictures.generate import landscape
 
 NETWORKS = ("autoencoder", "efficientnet", "siamese")
 CLASSICAL = [name for name in registry.names() if not name.startswith(NETWORKS)]
@@ -386,3 +387,16 @@ def test_groups_of_imagededup_are_as_its_tests_have_them(shared) -> None:
         ("ukbench00120.jpg", "ukbench00120_resize.jpg")
     ]
     assert imgsim.find_duplicates(folder / "base_images").groups == ()
+
+
+@pytest.mark.parametrize("size", [(501, 417), (417, 501)])
+def test_a_thumbnail_is_found_of_a_photo_with_an_odd_number_of_rows(
+    tmp_path: Path, threads: RunOptions, size: tuple[int, int]
+) -> None:
+    """Decoded at half its size it ends with half a row of nothing."""
+    picture = Image.fromarray(landscape(5, *size))
+    picture.save(tmp_path / "photo.jpg", quality=93)
+    picture.thumbnail((48, 48), Image.Resampling.LANCZOS)
+    picture.save(tmp_path / "thumbnail.jpg", quality=90)
+    (group,) = imgsim.find_duplicates(tmp_path, preset="strict", options=threads).groups
+    assert group.kept.file.path.endswith("photo.jpg")

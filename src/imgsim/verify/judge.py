@@ -47,7 +47,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 34
+VERSION = 35
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -433,13 +433,28 @@ def _judge_thumbnail(
     shapes = left.shape, right.shape
     by_pixels = NOT_ALIGNED
     if min(map(max, shapes)) <= LIMITS.thumbnail_side:
-        by_pixels = _judge_small(left, right, hypotheses, thumbnail_frames)
+        by_pixels = _judge_small(
+            *(_exactly_scaled(one, other) for one, other in ((left, right), (right, left))),
+            hypotheses,
+            thumbnail_frames,
+        )
     if by_pixels.residual <= 1:
         return by_pixels
     verdict = _judge_aligned(left, right, _possible(left, right, hypotheses, needed), needed)
     if by_pixels == NOT_ALIGNED or not verdict.whole or verdict.overlay:
         return verdict
     return replace(verdict, residual=max(verdict.residual, LIMITS.thumbnail_distance))
+
+
+def _exactly_scaled(image: MultiscaleImage, other: MultiscaleImage) -> MultiscaleImage:
+    """An image with its colours in a size from which it can be shrunk to that of a smaller one.
+
+    A JPEG of an odd number of rows that was decoded at half its size ends with half a row of
+    nothing, which moves what is shrunk from that by more than a copy may be off.
+    """
+    if max(image.shape) <= max(other.shape) or image.detail_rgb is None:
+        return image
+    return replace(image, rgb=image.detail_rgb)
 
 
 def _judge_small(

@@ -1126,6 +1126,9 @@ class Limits(NamedTuple):
     thumbnail_distance: float = 1.5
     """Distance from a far larger picture of one that is all of it by its points, but not by its
     pixels, at least."""
+    small_clear: float = 0.8
+    """Distance up to which nothing more is tried to explain what is left: that of the preset
+    strict."""
     small_excess: float = 10.0
     """What a distance has over 1 counts so many times: between a copy and the next view of a thing
     there is little room."""

@@ -133,7 +133,7 @@ def pixel_distance(left: Pixels, right: Pixels) -> float:
     # compression, and light that ends in white, can be told from what was there before alone
     directions = (one, other), (other, one)
     distance = min(_distance(source, target) for source, target in directions)
-    for source, target in directions if distance > 1 else ():
+    for source, target in directions if distance > LIMITS.small_clear else ():
         expected = _with_tone_of(source, target)
         if expected is not None:
             distance = min(distance, _distance(expected, target))
@@ -150,7 +150,7 @@ def _channels(image: Pixels) -> _Map:
 def _distance(expected: _Map, target: _Map) -> float:
     """The distance of a target from what is expected of it before it is compressed."""
     distance = _distance_of(expected, target)
-    if 1 < distance < np.inf and target.shape[2] > 1:
+    if LIMITS.small_clear < distance < np.inf and target.shape[2] > 1:
         # in vivid pictures coarse chroma is the larger part of what compression does
         distance = min(distance, _distance_of(_with_coarse_chroma(expected), target))
     return distance
