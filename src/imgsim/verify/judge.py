@@ -433,11 +433,8 @@ def _judge_thumbnail(
     shapes = left.shape, right.shape
     by_pixels = NOT_ALIGNED
     if min(map(max, shapes)) <= LIMITS.thumbnail_side:
-        by_pixels = _judge_small(
-            *(_exactly_scaled(one, other) for one, other in ((left, right), (right, left))),
-            hypotheses,
-            thumbnail_frames,
-        )
+        one, other = _exactly_scaled(left, right), _exactly_scaled(right, left)
+        by_pixels = _judge_small(one, other, hypotheses, thumbnail_frames)
     if by_pixels.residual <= 1:
         return by_pixels
     verdict = _judge_aligned(left, right, _possible(left, right, hypotheses, needed), needed)
