@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import combinations
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -374,13 +374,19 @@ class RecipeRun:
             if self._may_match(one, other) and self.accepts(verdict):
                 yield self._pictures[one], self._pictures[other], verdict.residual
 
-    def deciding_matches(self, *, by_content: bool = True) -> tuple[list[int], Candidates]:
+    def deciding_matches(
+        self, *, by_content: bool = True, prefer: Callable[[Picture], Any] | None = None
+    ) -> tuple[list[int], Candidates]:
         """Verify the pairs that decide the groups, see `best_first`.
 
         Parameters
         ----------
         by_content : bool
             What a picture shows comes before the order of the pictures.
+        prefer : callable, optional
+            What pictures are ordered by, the least first: where the centre of a group is the file
+            that is kept of it, its members need not be verified with that once more. By default
+            they are in their order.
 
         Returns
         -------
@@ -393,7 +399,7 @@ class RecipeRun:
         places, pairs = best_first(
             self._verdicts,
             self._proposals,
-            np.array(self._class, np.int64),
+            self._rank(prefer),
             self.accepts,
             by_content=by_content,
             closing_allowed=np.array(free, bool),
@@ -412,6 +418,16 @@ class RecipeRun:
         ends = [(number[a], number[b]) for a, b in pairs]
         residual = [self._verdicts[pair].residual for pair in pairs]
         return [self._class[place] for place in order], _in_order(ends, residual)
+
+    def _rank(self, prefer: Callable[[Picture], Any] | None) -> NDArray[np.int64]:
+        """The place of each picture among all, by what its class has of the best."""
+        numbers = np.array(self._class, np.int64)
+        if prefer is None:
+            return numbers
+        best = [min(map(prefer, members)) for members in self._members]
+        rank = np.empty(len(best), np.int64)
+        rank[sorted(range(len(best)), key=lambda i: (best[i], i))] = np.arange(len(best))
+        return rank[numbers]
 
 
 def _precedence(picture: Picture) -> tuple[bool, bool, bool]:
