@@ -15,8 +15,10 @@ from imgsim.cache import schema
 from imgsim.cache.schema import check_header, connect
 from imgsim.errors import CacheUnusable
 
-TABLES = {"content", "file", "label", "fact", "feature", "metadata", "sample", "verdict"}
-VERSION = 5
+TABLES = {
+    "content", "file", "label", "fact", "feature", "metadata", "proposals", "sample", "verdict",
+}  # fmt: skip
+VERSION = 6
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_an_older_database_begins_anew(version_before: int, path: Path) -> None:
         ("CREATE TABLE x (y)", "another program's"),
         # many programs count their own versions there
         ("CREATE TABLE x (y); PRAGMA user_version = 1", "another program's"),
-        ("CREATE TABLE content (y); CREATE TABLE file (y); PRAGMA user_version = 5", "another"),
+        ("CREATE TABLE content (y); CREATE TABLE file (y); PRAGMA user_version = 6", "another"),
     ],
 )
 def test_what_is_not_ours_is_refused_and_closed(

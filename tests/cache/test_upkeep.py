@@ -47,6 +47,8 @@ def filled(path: Path, tmp_path: Path) -> Path:
             cache.keep_verdicts(f"verdict/1 {decoder}", dict.fromkeys(pairs, Verdict(0.5)))
             metadata = dict.fromkeys((ONE, TWO, THREE, FOUR), Metadata(latitude=1.5))
             cache.keep_metadata(f"metadata/1 {decoder}", metadata)
+            for first in (ONE, THREE):
+                cache.keep_proposals(f"proposals/1 {decoder}", first, b"pairs")
     return path
 
 
@@ -86,7 +88,14 @@ def test_prune_drops_what_is_gone_or_old_and_nothing_else(filled: Path) -> None:
     assert query(filled, "SELECT hex(digest) FROM content ORDER BY digest") == [(ONE,), (TWO,)]
     assert query(filled, "SELECT text FROM label ORDER BY text") == sorted(
         (f"{start}{NEW}",)
-        for start in ("", f"{SHORT.key} ", f"{LONG.key} ", "metadata/1 ", "verdict/1 ")
+        for start in (
+            "",
+            f"{SHORT.key} ",
+            f"{LONG.key} ",
+            "metadata/1 ",
+            "proposals/1 ",
+            "verdict/1 ",
+        )
     )
     assert query(filled, "SELECT COUNT(*) FROM fact") == [(2,)]
     assert query(filled, "SELECT COUNT(*) FROM feature") == [(4,)]
@@ -101,7 +110,11 @@ def test_prune_drops_what_is_gone_or_old_and_nothing_else(filled: Path) -> None:
     assert prune(filled, [NEW]) == 0
     with closing(Cache(filled, pytest.fail)) as cache:
         assert cache.metadata(f"metadata/1 {NEW}", [ONE, TWO, THREE, FOUR]).keys() == {ONE, TWO}
+        assert cache.proposals(f"proposals/1 {NEW}", ONE) == b"pairs"
+        assert cache.proposals(f"proposals/1 {NEW}", THREE) == b""
+        assert cache.proposals(f"proposals/1 {OLD}", ONE) == b""
     assert query(filled, "SELECT COUNT(*) FROM metadata") == [(2,)]
+    assert query(filled, "SELECT COUNT(*) FROM proposals") == [(1,)]
 
 
 def test_a_content_with_one_file_left_is_kept(filled: Path, tmp_path: Path) -> None:

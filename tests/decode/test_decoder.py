@@ -107,6 +107,28 @@ def test_colours_cost_no_second_decode(large: Image.Image, monkeypatch: pytest.M
     np.testing.assert_array_equal(plain.images[grey][..., 0], coloured.images[ycbcr][..., 0])
 
 
+@pytest.mark.parametrize("mode", ["full", "reduced"])
+def test_pixels_alone_are_the_same(
+    mode: str, large: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is decoded for facts that nobody asks for."""
+    load, loads = Source.load, []
+    monkeypatch.setattr(Source, "load", lambda *given: loads.append(given[1]) or load(*given))
+    ycbcr = InputSpec(0, 0, "ycbcr", at_least=128, at_most=400)
+    flat = Image.new("RGB", (300, 200), "white")
+    for data in (encoded(large, "JPEG"), encoded(large, "PNG"), encoded(flat, "PNG")):
+        for wants in ([WHOLE], [GREY, ycbcr]):
+            expected = decode(data, *wants, mode=mode).images
+            loads.clear()
+            pixels = Decoder(DecodeMode(mode)).pixels(data, wants)
+            assert len(loads) == len(set(loads)) <= len(wants)
+            assert pixels.keys() == expected.keys()
+            for want in wants:
+                np.testing.assert_array_equal(pixels[want], expected[want])
+    with pytest.raises(DecodeError, match="empty file"):
+        Decoder().pixels(b"", [WHOLE])
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("mode", ["full", "reduced"])
 def test_exif_orientation(orientation: int, mode: str, large: Image.Image) -> None:

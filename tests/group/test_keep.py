@@ -9,7 +9,14 @@ import pytest
 from imgsim.decode.metadata import Metadata
 from imgsim.errors import UsageError
 from imgsim.group.file_names import lies_aside, matches_folder, name_additions
-from imgsim.group.keep import Candidate, criteria_of, narrow, parse_keep, rank
+from imgsim.group.keep import (
+    Candidate,
+    criteria_of,
+    narrow,
+    parse_keep,
+    place_as_original,
+    rank,
+)
 from tests.group.test_stars import picture
 
 CAMERA = {"make": "Canon", "model": "EOS", "date_taken": "2012-07-03T10:00:00"}
@@ -154,3 +161,15 @@ def test_whole_files_come_before_references_and_these_before_all() -> None:
     damaged = picture("a", damage="broken", width=900, reference=True)
     reference, plain = picture("z", reference=True), picture("b", width=900)
     assert rank([plain, damaged, reference]) == [reference, plain, damaged]
+
+
+def test_by_themselves_files_are_ordered_as_original_chooses() -> None:
+    """The older of two of one size comes before the larger file, which `best` would keep."""
+    older = picture("z", **BASE)
+    larger = picture("b", **{**BASE, "size_bytes": 200, "mtime_ns": 200})
+    copied = picture("a copy", **{**BASE, "mtime_ns": 50})
+    smaller = picture("a", **{**BASE, "width": 99, "mtime_ns": 50})
+    damaged = picture("a", **{**BASE, "width": 900, "damage": "broken"})
+    ordered = [older, larger, copied, smaller, damaged]
+    assert sorted([*reversed(ordered)], key=place_as_original) == ordered
+    assert rank([older, larger]) == [larger, older]

@@ -223,6 +223,17 @@ def test_what_belongs_to_a_group_is_verified_no_more(told: type[Told]) -> None:
     assert told.made[0].verified == {(0, 2), (1, 2)}
 
 
+def test_a_file_that_is_preferred_is_the_centre(told: type[Told]) -> None:
+    """So its copies are verified with no other one first; a class is as good as its best file."""
+    told.residuals = {"ab": 0.5, "ac": 0.25, "bc": 0.75}
+    pictures = [picture("p", digest="b"), picture("q", digest="a"), picture("r", digest="c")]
+    pictures.append(picture("s", digest="a"))
+    order, matches = run(pictures).deciding_matches(prefer=lambda one: -ord(one.file.path))
+    assert order == [1, 2, 0]
+    assert listed(matches) == [(0, 1, 0.25), (0, 2, 0.5)]
+    assert told.made[0].verified == {(0, 1), (0, 2)}
+
+
 @pytest.mark.parametrize("by_content", [True, False])
 def test_references_come_first_and_belong_to_no_group(by_content: bool, told: type[Told]) -> None:
     """Both pictures are verified against both references, and not only against the nearest."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -39,12 +37,12 @@ class CountingDecoder:
     def check_memory(self, needed: int) -> None:
         assert needed < 10
 
-    def __call__(self, data: bytes, wants: Sequence[InputSpec]) -> Any:
+    def pixels(self, data: bytes, wants: Sequence[InputSpec]) -> dict[InputSpec, np.ndarray]:
         self.asked.append((data.decode(), list(wants)))
         side = int(data)
         channels = np.zeros((side, side, 1), np.uint8)
         channels[0, -1] = 7
-        return SimpleNamespace(images=dict.fromkeys(wants, channels))
+        return dict.fromkeys(wants, channels)
 
 
 @pytest.fixture

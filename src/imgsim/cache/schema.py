@@ -103,12 +103,21 @@ def _m005_metadata(db: sqlite3.Connection) -> None:
     )
 
 
+def _m006_proposals(db: sqlite3.Connection) -> None:
+    db.execute(
+        "CREATE TABLE proposals (label INTEGER NOT NULL REFERENCES label, content INTEGER NOT NULL"
+        " REFERENCES content, pairs BLOB NOT NULL, check_sum INTEGER NOT NULL,"
+        " PRIMARY KEY (label, content))"
+    )
+
+
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     _m001_create,
     _m002_verdicts,
     _m003_samples,
     _m004_stamps_and_check_sums,
     _m005_metadata,
+    _m006_proposals,
 )
 
 

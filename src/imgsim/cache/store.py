@@ -231,6 +231,22 @@ class Cache(Database):
         values = {digest: dump(one) for digest, one in metadata.items()}
         self._keep_values("metadata", label, values)
 
+    def proposals(self, label: str, digest: str) -> bytes:
+        """What was stored last of the pairs of some pictures, by a content; empty if nothing was.
+
+        Parameters
+        ----------
+        label : str
+            Of what proposes them, see `keep_proposals`.
+        digest : str
+        """
+        known = self._known_values("proposals", "pairs", label, [digest])
+        return next((data for _, data in known), b"")
+
+    def keep_proposals(self, label: str, digest: str, data: bytes) -> None:
+        """Store the pairs of some pictures in the place of a content, which must be stored."""
+        self._keep_values("proposals", label, {digest: data})
+
     def _known_values(
         self, table: str, column: str, label: str, digests: Iterable[str]
     ) -> Iterator[tuple[str, Any]]:

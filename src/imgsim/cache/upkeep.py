@@ -124,12 +124,14 @@ def _prune(db: sqlite3.Connection, path: Path, decoders: Sequence[str]) -> int:
     db.executemany("DELETE FROM verdict WHERE label = ?", stale)
     db.executemany("DELETE FROM sample WHERE label = ?", stale)
     db.executemany("DELETE FROM metadata WHERE label = ?", stale)
+    db.executemany("DELETE FROM proposals WHERE label = ?", stale)
     db.executemany("DELETE FROM label WHERE id = ?", stale)
     orphans = "(SELECT id FROM content WHERE id NOT IN (SELECT content FROM file))"
     db.execute(f"DELETE FROM feature WHERE content IN {orphans}")
     db.execute(f"DELETE FROM fact WHERE content IN {orphans}")
     db.execute(f"DELETE FROM sample WHERE content IN {orphans}")
     db.execute(f"DELETE FROM metadata WHERE content IN {orphans}")
+    db.execute(f"DELETE FROM proposals WHERE content IN {orphans}")
     db.execute(f"DELETE FROM verdict WHERE left IN {orphans} OR right IN {orphans}")
     db.execute(f"DELETE FROM content WHERE id IN {orphans}")
     for file in set(rows_folder(path).glob("*.rows")) - in_use:

@@ -210,6 +210,10 @@ ORIGINAL: tuple[Criterion, ...] = (
 
 LAST: tuple[Criterion, ...] = (_OLDEST, _LARGEST, _PATH)
 
+_AS_ORIGINAL = (
+    *ALWAYS, _PIXELS, _PARTS, _LOSSLESS, _FORMAT, _ON_DISK, _ASIDE, _NAME, *LAST,
+)  # fmt: skip
+
 
 def parse_keep(texts: str | Sequence[str]) -> tuple[Rule, ...]:
     """Read rules as ``--keep`` takes them.
@@ -353,3 +357,9 @@ def rank(pictures: Sequence[Picture]) -> list[Picture]:
         return tuple([key(candidate) for key in keys])
 
     return sorted(pictures, key=by_itself)
+
+
+def place_as_original(picture: Picture) -> tuple[Any, ...]:
+    """Return by what `original` orders files, as far as one by itself tells: the least is kept."""
+    candidate = Candidate(picture, Metadata())
+    return tuple([key(candidate) for _, key in _AS_ORIGINAL])

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import closing
 from itertools import combinations
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,14 @@ from numpy.typing import NDArray
 from imgsim.comparators.base import Preset
 from imgsim.comparators.local import records
 from imgsim.comparators.recipes import Recipe
+from imgsim.decode.decoder import decoder_id
 from imgsim.group.best_first import best_first
 from imgsim.group.complete import complete
 from imgsim.group.rules import MayMatch, Rules, classes_of, flat_keys, split_flat
 from imgsim.group.shot_series import LookAlikes
 from imgsim.propose.figures import are_figures
 from imgsim.propose.proposals import PairRules, Proposals, propose
+from imgsim.propose.remembered import MOST_PAIRS, VERSION, key_of, pack, place_of, unpack
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection
 from imgsim.types import Candidates, NotCompared, Picture, Transform, Verdict, in_path_order
@@ -158,8 +161,30 @@ class RecipeRun:
     def _propose(
         self, rows: NDArray[np.generic], options: RunOptions, rules: PairRules
     ) -> Proposals:
-        """Pairs worth verifying."""
+        """Pairs worth verifying: known of the last run over the same pictures, or found."""
         flat = np.array([p.facts.flat for p in self._pictures], np.bool_)
+        if len(flat) < 2:
+            return self._find_pairs(rows, options, rules, flat)
+        digests = [p.digest for p in self._pictures]
+        given = flat.astype(np.int64), rules.order, rules.content, self._may_match.numbers()
+        key = key_of(digests, np.array([self.recipe.hashes], np.int64), *given)
+        label = f"proposals/{VERSION} {self.recipe.extractor.key} {decoder_id(options.decode)}"
+        with closing(options.open_cache()) as cache:
+            place = digests[place_of(key, len(digests))]
+            proposals = unpack(key, cache.proposals(label, place))
+            if proposals is None:
+                proposals = self._find_pairs(rows, options, rules, flat)
+                if len(proposals.left) <= MOST_PAIRS:
+                    cache.keep_proposals(label, place, pack(key, proposals))
+        return proposals
+
+    def _find_pairs(
+        self,
+        rows: NDArray[np.generic],
+        options: RunOptions,
+        rules: PairRules,
+        flat: NDArray[np.bool_],
+    ) -> Proposals:
         references = np.array([p.file.reference for p in self._pictures], np.bool_)
         votes = None
         if options.executor == "ray" and not references.any():
@@ -374,13 +399,19 @@ class RecipeRun:
             if self._may_match(one, other) and self.accepts(verdict):
                 yield self._pictures[one], self._pictures[other], verdict.residual
 
-    def deciding_matches(self, *, by_content: bool = True) -> tuple[list[int], Candidates]:
+    def deciding_matches(
+        self, *, by_content: bool = True, prefer: Callable[[Picture], Any] | None = None
+    ) -> tuple[list[int], Candidates]:
         """Verify the pairs that decide the groups, see `best_first`.
 
         Parameters
         ----------
         by_content : bool
             What a picture shows comes before the order of the pictures.
+        prefer : callable, optional
+            What pictures are ordered by, the least first: where the centre of a group is the file
+            that is kept of it, its members need not be verified with that once more. By default
+            they are in their order.
 
         Returns
         -------
@@ -393,7 +424,7 @@ class RecipeRun:
         places, pairs = best_first(
             self._verdicts,
             self._proposals,
-            np.array(self._class, np.int64),
+            self._rank(prefer),
             self.accepts,
             by_content=by_content,
             closing_allowed=np.array(free, bool),
@@ -412,6 +443,16 @@ class RecipeRun:
         ends = [(number[a], number[b]) for a, b in pairs]
         residual = [self._verdicts[pair].residual for pair in pairs]
         return [self._class[place] for place in order], _in_order(ends, residual)
+
+    def _rank(self, prefer: Callable[[Picture], Any] | None) -> NDArray[np.int64]:
+        """The place of each picture among all, by what its class has of the best."""
+        numbers = np.array(self._class, np.int64)
+        if prefer is None:
+            return numbers
+        best = [min(map(prefer, members)) for members in self._members]
+        rank = np.empty(len(best), np.int64)
+        rank[sorted(range(len(best)), key=lambda i: (best[i], i))] = np.arange(len(best))
+        return rank[numbers]
 
 
 def _precedence(picture: Picture) -> tuple[bool, bool, bool]:

@@ -58,6 +58,16 @@ class MayMatch:
         self._damaged = np.array([damaged for _, _, damaged, _ in keys], bool)[place]
         self._root = numbered(key[3] for key in keys)[0][place] if rules.isolate else None
 
+    def numbers(self) -> NDArray[np.int64]:
+        """All that the rules know of the pictures.
+
+        Returns
+        -------
+        ndarray of int64, shape (k, n)
+        """
+        root = [] if self._root is None else [self._root]
+        return np.array([self._kind, self._reference, self._damaged, *root], np.int64)
+
     def __call__(
         self, left: NDArray[np.int64] | int, right: NDArray[np.int64] | int
     ) -> NDArray[np.bool_]:

@@ -123,7 +123,7 @@ class DifferencesBatch:
 
     def _read(self, content: Content, heartbeat: Heartbeat) -> MeasuredPicture:
         data = content.read(self.limits, heartbeat.reading)
-        pixels = self.limits(data, [_PIXELS]).images[_PIXELS]
+        pixels = self.limits.pixels(data, [_PIXELS])[_PIXELS]
         return MeasuredPicture(pixels, _upright_table(data))
 
 

@@ -22,7 +22,7 @@ from imgsim.decode.metadata import Metadata
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeMode
 from imgsim.errors import check_kind
 from imgsim.group.comparisons import Matching
-from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, rank
+from imgsim.group.keep import DEFAULT_KEEP, Rule, parse_keep, place_as_original, rank
 from imgsim.group.related import with_links, with_other_shots, with_related, with_sizes
 from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Settling
@@ -312,7 +312,7 @@ def find_duplicates(
             collection = hidden.collection
             proposed = None if beside is None else beside.propose
             how = rules, options, proposed
-            with stage("grouping"), _matched(criterion, collection, *how) as matched:
+            with stage("grouping"), _matched(criterion, collection, keep_rules, *how) as matched:
                 # with another file damaged or suspect, others may be kept or matched
                 if hidden.look_in(matched.pictures):
                     continue
@@ -494,6 +494,7 @@ def _reader(
 def _matched(
     criterion: Criterion,
     collection: Collection,
+    keep: Sequence[Rule],
     rules: Rules,
     options: RunOptions,
     proposed: Callable[[Sequence[Picture], PairRules], Proposals] | None = None,
@@ -518,7 +519,8 @@ def _matched(
     detailed, flat = split_judged(recipe, collection, ranked)
     limit = criterion.max_distance, criterion.preset
     with RecipeRun(recipe, collection, detailed, rules, *limit, options, proposed=proposed) as run:
-        order, matches = run.deciding_matches()
+        by_origin = any(rule.text == "original" for rule in keep)
+        order, matches = run.deciding_matches(prefer=place_as_original if by_origin else None)
         classes = [run.classes[number] for number in order]
         ends = np.cumsum([len(members) for members in classes])
         stars = Stars(

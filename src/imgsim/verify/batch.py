@@ -448,12 +448,12 @@ class PixelSource:
 
     def _details(self, path: str) -> tuple[Grey, Pixels]:
         """The grey image in the size of details, and in YCbCr in half of it, by one decode."""
-        images = self.decoder(self.content(path), [_DETAIL, _HALF_COLOURS]).images
+        images = self.decoder.pixels(self.content(path), [_DETAIL, _HALF_COLOURS])
         grey = images[_DETAIL][..., 0]
         return grey, half_size(images[_HALF_COLOURS], grey.shape)
 
     def _decode(self, path: str, wants: InputSpec) -> Pixels:
-        return self.decoder(self.content(path), [wants]).images[wants]
+        return self.decoder.pixels(self.content(path), [wants])[wants]
 
     def content(self, path: str) -> bytes:
         """Read the bytes of a file.

@@ -61,7 +61,8 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
     x, y = (
         (np.arange(n) - middle) / half for n, middle in zip(left.shape[::-1], centre, strict=True)
     )
-    row, column = np.divmod(places, left.shape[1])
+    row = places // left.shape[1]  # several times as fast as numpy.divmod
+    column = places - row * left.shape[1]
     error = left.ravel()[places] - right.ravel()[places]
     gx, gy = (g.ravel()[places] for g in (across, down))
     solution = _solve_robustly(np.array([gx, gy, x[column], y[row], error], np.float64))
