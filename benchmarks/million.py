@@ -7,8 +7,8 @@ The result goes to results/million.json, a size at a time. Files hold numbers, o
 260 to 400 pixels are made when they are read, see `stub_pictures.py`; a larger folder holds the
 files of a smaller one. Of the kind ``mixed`` 84 % are scenes, 5 % receipts and 11 % frames of fixed
 cameras; one file in ten is a changed copy of another. Groups with pictures of which none was made
-from the other are wrong. The other kinds are those of `stub_pictures.py`; all files of ``noise`` are
-copies, of the others none.
+from the other are wrong. The other kinds are those of `stub_pictures.py`; all files of ``noise``
+are copies, of the others none.
 
 Processor seconds are those of all processes, by stage; the making of pictures is taken off. Memory
 is sampled: of the main process what is its own (anonymous) and all that is resident (with mapped
@@ -215,9 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--files", type=int, nargs="+", default=[2000, 6000, 20_000])
-    parser.add_argument(
-        "--kind", default="mixed", choices=["mixed", "scene", "receipt", "camera", "noise", "shot"]
-    )
+    parser.add_argument("--kind", default="mixed", choices=["mixed", "frames", "noise", "shot"])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep", action="store_true", help="keep the cache for a warm run")
     parser.add_argument("--dry", action="store_true", help="write no result")
@@ -250,7 +248,9 @@ def _add(result: dict[str, Any]) -> None:
     path = record.RESULTS / "million.json"
     document = record.machine("python benchmarks/million.py WORK", "numpy", "faiss-cpu")
     known: Sequence[dict[str, Any]] = json.loads(path.read_text())["runs"] if path.exists() else ()
-    others = [one for one in known if (one["kind"], one["files"]) != (result["kind"], result["files"])]
+    others = [
+        one for one in known if (one["kind"], one["files"]) != (result["kind"], result["files"])
+    ]
     runs = sorted([*others, result], key=lambda one: (one["kind"], one["files"]))
     record.write("million", {**document, "runs": runs})
 

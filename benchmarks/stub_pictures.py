@@ -12,6 +12,8 @@ receipt
 camera
     One scene a camera looks at, in each hundred of seeds another, with a thing of 2 to 6 % of the
     area in it elsewhere in each frame, and noise: none is a copy of another.
+frames
+    The same of one scene alone.
 noise
     One scene in frames that differ in noise alone: all are copies.
 shot
@@ -54,21 +56,26 @@ class Stubs(Decoder):
     def unpacked(self, data: bytes) -> bytes:
         """Return the JPEG that a stub stands for."""
         kind, seed, change = data.split(b"\n", 1)[0].decode().split(" ")
-        image = _MAKERS[kind](int(seed))
-        quality = 88
-        height, width = image.shape[:2]
-        if change == "smaller":
-            size = round(width * 0.6), round(height * 0.6)
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        elif change == "quality":
-            quality = 40
-        elif change == "cropped":
-            image = image[height // 10 : -height // 10, width // 8 : -width // 20]
-        elif change == "light":
-            image = cv2.convertScaleAbs(image, alpha=0.85, beta=20)
-        elif change == "mirrored":
-            image = cv2.flip(image, 1)
-        return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
+        return _made(kind, int(seed), change)
+
+
+@lru_cache(64)
+def _made(kind: str, seed: int, change: str) -> bytes:
+    image = _MAKERS[kind](seed)
+    quality = 88
+    height, width = image.shape[:2]
+    if change == "smaller":
+        size = round(width * 0.6), round(height * 0.6)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    elif change == "quality":
+        quality = 40
+    elif change == "cropped":
+        image = image[height // 10 : -height // 10, width // 8 : -width // 20]
+    elif change == "light":
+        image = cv2.convertScaleAbs(image, alpha=0.85, beta=20)
+    elif change == "mirrored":
+        image = cv2.flip(image, 1)
+    return bytes(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
 
 
 def _surface(rng: np.random.Generator, height: int, width: int, fine: int) -> NDArray[np.float32]:
@@ -129,7 +136,15 @@ def scene(seed: int) -> Image:
 
 
 def camera(seed: int) -> Image:
-    image = _kept_scene(2**40 + seed // 100).copy()
+    return _frame(2**40 + seed // 100, seed)
+
+
+def frames(seed: int) -> Image:
+    return _frame(2**40, seed)
+
+
+def _frame(view: int, seed: int) -> Image:
+    image = _kept_scene(view).copy()
     rng = np.random.default_rng([2, seed])
     height, width = image.shape[:2]
     side = round((rng.uniform(0.02, 0.06) * height * width) ** 0.5)
@@ -172,6 +187,7 @@ _MAKERS: dict[str, Callable[[int], Image]] = {
     "scene": scene,
     "receipt": receipt,
     "camera": camera,
+    "frames": frames,
     "noise": noise,
     "shot": shot,
 }

@@ -301,7 +301,7 @@ class Collisions:
             order = places[sort_words(words)]
             if compared is not None:
                 order = compared[order]
-            yield words, order.astype(np.uint32)
+            yield words, order.astype(np.uint32, copy=False)
 
     def _nearest(self) -> Nearest | None:
         """How far the nearest of each go; None where all of them count."""
@@ -373,20 +373,27 @@ def _about(keypoints: Keypoints) -> NDArray[np.uint64]:
     return about
 
 
-def _by_first_bits(words: NDArray[np.uint32]) -> Iterator[NDArray[np.int64]]:
+def _by_first_bits(words: NDArray[np.uint32]) -> Iterator[NDArray[np.uint32]]:
     """Places of some words at a time, those with equal words together, in ascending order."""
     bits = max(0, (len(words) - 1).bit_length() - _SORTED_BITS)
     if bits == 0:
-        yield np.arange(len(words))
+        yield np.arange(len(words), dtype=np.uint32)
         return
     shift = np.uint32(32 - bits)
-    for first in range(1 << bits):
-        yield np.concatenate(
-            [
-                part.start + np.flatnonzero(words[part] >> shift == first)
-                for part in parts(len(words), _AT_ONCE)
-            ]
-        )
+    counts = np.zeros(1 << bits, np.int64)
+    for part in parts(len(words), _AT_ONCE):
+        counts += np.bincount(words[part] >> shift, minlength=1 << bits)
+    starts = np.cumsum(counts) - counts
+    places, ends = scratch((len(words),), np.dtype(np.uint32)), starts.copy()
+    for part in parts(len(words), _AT_ONCE):
+        first = (words[part] >> shift).astype(np.uint16)
+        order = np.argsort(first, kind="stable")
+        of_first = np.bincount(first, minlength=1 << bits)
+        for number, some in enumerate(np.split(order, np.cumsum(of_first)[:-1])):
+            places[ends[number] : ends[number] + len(some)] = some + part.start
+        ends += of_first
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        yield places[start:end]
 
 
 def sort_words(words: NDArray[np.uint32]) -> NDArray[Any]:
