@@ -10,7 +10,8 @@ cameras; one file in ten is a changed copy of another. Groups with pictures of w
 from the other are wrong. The other kinds are those of `stub_pictures.py`; all files of ``noise``
 are copies, of the others none.
 
-Processor seconds are those of all processes, by stage; the making of pictures is taken off. Memory
+Processor seconds are those of all processes, by stage; the making of pictures and the sampling are
+taken off. Memory
 is sampled: of the main process what is its own (anonymous) and all that is resident (with mapped
 files, which the system can drop), and the proportional share of all processes. Disk is what lies
 in the folder for temporary files, those without a name included, and in the cache. A run that was
@@ -40,7 +41,7 @@ from imgsim import RunOptions, find_duplicates
 from imgsim.report.formats import find_dupes_json
 from imgsim.stage_times import measuring
 
-_EVERY_SECONDS = 0.2
+_EVERY_SECONDS = 0.3
 
 
 def write_folder(folder: Path, kind: str, n: int) -> None:
@@ -118,6 +119,7 @@ class Watch:
             if round_ % 5 == 0:
                 self.temporary_bytes = max(self.temporary_bytes, self._disk())
             round_ += 1
+        self.own_seconds = time.thread_time()
 
     def _disk(self) -> int:
         total = _folder_bytes(self._temporary)
@@ -169,7 +171,7 @@ def measure(folder: str, kind: str, n: int, cache: str, jobs: int, sender: Any) 
             stream.writelines(find_dupes_json(found, timing=False))
         sums = times.sums()
     wall = time.perf_counter() - started
-    seconds = record.processor_seconds() - before
+    seconds = record.processor_seconds() - before - watch.own_seconds
     making = sums.pop("making").processor if "making" in sums else 0.0
     groups = [[int(m.picture.file.path[-20:].split("/")[-1][:7]) for m in g.members] for g in found]
     of = [[0 if kind == "noise" else _origin(kind, i)[0] for i in group] for group in groups]

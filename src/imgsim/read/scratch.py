@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import shutil
 import tempfile
 import threading
 import weakref
@@ -87,6 +88,27 @@ def _reserve(file: int, size: int) -> None:
         return
     for start in range(0, size, len(_ZEROS)):  # macOS and Windows
         os.write(file, _ZEROS[: size - start])
+
+
+def check_room(size: int) -> None:
+    """Say it now if the temporary folder has no room for so many bytes that come later.
+
+    Parameters
+    ----------
+    size : int
+        Of temporary files, so many at least.
+
+    Raises
+    ------
+    UsageError
+    """
+    try:
+        free = shutil.disk_usage(tempfile.gettempdir()).free
+    except OSError:  # there is none: what fits in memory needs none
+        return
+    if max(free, _IN_MEMORY) < size:
+        told = f"temporary files take {size:,} bytes in {tempfile.gettempdir()}"
+        raise UsageError(f"{told}, which has {free:,}", _LARGER)
 
 
 @contextmanager
