@@ -255,12 +255,15 @@ class _Collecting:
         )
         for path, digest in self.digests.items():
             self.copies.setdefault(digest, []).append(path)
-        digests = set(self.digests.values())
-        self.known = self.cache.facts(digests, self.label)
+        digests = dict(zip(self.copies, self.copies, strict=True))  # each is one string
+        for path, digest in self.digests.items():
+            self.digests[path] = digests[digest]
+        facts = self.cache.facts(digests, self.label)
+        self.known = {digests[digest]: known for digest, known in facts.items()}
         images = [d for d, known in self.known.items() if known.facts is not None]
         for extractor, table in self.tables.items():
             for digest, row in self.cache.rows(extractor, self.label, images):
-                table.add(digest, row)
+                table.add(digests[digest], row)
         for digest in images:
             if any(digest not in table.places for table in self.tables.values()):
                 del self.known[digest]
