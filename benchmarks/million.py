@@ -46,6 +46,7 @@ _EVERY_SECONDS = 0.3
 
 def write_folder(folder: Path, kind: str, n: int) -> None:
     """Write stubs, a thousand to a folder; those that are there stay."""
+    new = False
     for number in range(n):
         path = folder / f"{number // 1000:04}" / _name(kind, number)
         if number % 1000 == 0:
@@ -53,6 +54,9 @@ def write_folder(folder: Path, kind: str, n: int) -> None:
         if not path.exists():
             of, change = _origin(kind, number)
             write_stub(path, _kind(kind, of), of, change)
+            new = True
+    if new:
+        time.sleep(3)  # the cache remembers no path whose file has just been written
 
 
 def _name(kind: str, number: int) -> str:

@@ -218,7 +218,7 @@ def test_a_full_disk_for_temporary_files_is_told_before_anything_is_decoded(
     photo(1).save(tmp_path / "a.png")
     monkeypatch.setattr("imgsim.read.scratch._IN_MEMORY", 1000)
     monkeypatch.setattr("shutil.disk_usage", lambda folder: shutil._ntuple_diskusage(9, 1, 8))
-    with pytest.raises(imgsim.ImgsimError, match="temporary files take 35,226 bytes in .* has 8"):
+    with pytest.raises(imgsim.ImgsimError, match=r"take 35,226 bytes in .* which has 8"):
         imgsim.find_duplicates([tmp_path], options=threads)
     assert imgsim.find_duplicates([tmp_path], method="phash", options=threads).images == 1
 

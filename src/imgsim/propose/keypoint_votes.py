@@ -10,6 +10,7 @@ search for texts (inverse document frequency: K. Sparck Jones, 1972, doi:10.1108
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -268,7 +269,7 @@ def temporary_bytes(images: int) -> int:
     ----------
     images : int
     """
-    return round(images * (35_000 + 32_000 * min(4.0, (images / 20_000) ** 0.5)))
+    return round(images * (35_000 + 32_000 * min(4.0, math.sqrt(images / 20_000))))
 
 
 def _distinct_votes(parts: list[NDArray[np.int64]], n: int) -> Votes:
