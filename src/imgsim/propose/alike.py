@@ -160,8 +160,9 @@ class Collisions:
             found = self._pass(count=False, listed=True, nearest=self._nearest())
             for block, name in self._write(folder, found):
                 first = block * _IMAGES
-                yield first, min(_IMAGES, self._images - first), np.fromfile(name, np.uint64)
+                both = [np.fromfile(name, np.uint64)]
                 os.remove(name)
+                yield first, min(_IMAGES, self._images - first), both.pop()  # it is not held here
 
     def weights(self, query: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
         """Weigh votes; those less of which one is like more than the usual number of keypoints.
