@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
@@ -165,8 +166,10 @@ class ImageFacts:
     alpha: bool = False
 
     def __post_init__(self) -> None:
-        # a list, where it comes from JSON
-        object.__setattr__(self, "decoded_part", tuple(self.decoded_part))
+        # a list, where it comes from JSON; there are many of these, so they share values
+        part = tuple(self.decoded_part)
+        object.__setattr__(self, "decoded_part", WHOLE_PART if part == WHOLE_PART else part)
+        object.__setattr__(self, "format", sys.intern(self.format))
 
     @property
     def flat(self) -> bool:

@@ -10,7 +10,7 @@ from imgsim.comparators.local import LAYOUT, LocalFeatures
 from imgsim.comparators.recipes import Recipe
 from imgsim.group import recipe_run
 from imgsim.group.recipe_run import RecipeRun, _in_order
-from imgsim.group.rules import Rules
+from imgsim.group.rules import Rules, numbered
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection, FeatureTable
 from imgsim.types import Candidates, Picture, Transform, Verdict
@@ -30,7 +30,7 @@ class Told:
         self, pictures, rows, proposals, slots, executor, options, contents, needed
     ) -> None:
         self.needed = needed
-        assert contents == [picture.identity for picture in pictures]
+        assert contents.tolist() == numbered(p.identity for p in pictures)[0].tolist()
         self.pictures = pictures
         self.proposals = proposals
         self.verified: set[tuple[int, int]] = set()

@@ -201,3 +201,19 @@ def test_what_is_dropped_early_would_not_have_been_kept(monkeypatch: pytest.Monk
     wanted = expected.wanted()[0]
     assert pairs == {(a, b) for a, b in zip(wanted.own, wanted.other, strict=True)}
     assert len(pairs) + dropped + len(last) == len(left)
+
+
+def test_what_is_wanted_is_not_looked_at_again_for_each_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_WAITING", 10)
+    compacted = []
+    compact = MostAlike._compact
+    monkeypatch.setattr(MostAlike, "_compact", lambda own: compacted.append(0) or compact(own))
+    n = 1000
+    alike = MostAlike(n, 1, np.ones(n, bool), FEW, np.full(n, MOST_ALIKE))
+    for start in range(0, n, 10):
+        own, one = np.arange(start, start + 10), np.ones(10)
+        alike.add(Found(own, own, own, one[None].astype(np.float32), one > 0))
+    assert len(compacted) < 15
+    assert alike.wanted()[0].own.tolist() == list(range(n))

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imgsim.errors import UsageError
 from imgsim.read import scratch as scratches
-from imgsim.read.scratch import release, scratch
+from imgsim.read.scratch import check_room, release, scratch
 
 FULL_DISK = """
 import resource, sys, tempfile
@@ -59,3 +60,21 @@ def test_where_space_cannot_be_reserved_zeros_are_written(
     rows = scratch((3 << 20,), np.dtype(np.uint8))
     rows[-1] = 7
     assert rows.sum(dtype=int) == 7
+
+
+def test_arrays_together_take_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratches, "_IN_MEMORY", scratches._held[0] + 250_000)
+    rows = [scratch((100_000,), np.dtype(np.uint8)) for _ in range(3)]
+    assert [one.base is None for one in rows] == [True, True, False]
+    view = rows.pop(0)[5:]
+    assert scratch((100_000,), np.dtype(np.uint8)).base is not None
+    del view
+    assert scratch((100_000,), np.dtype(np.uint8)).base is None
+
+
+def test_room_for_what_comes_later_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_room(1000)
+    monkeypatch.setattr(scratches, "_IN_MEMORY", 100)
+    check_room(1000)
+    with pytest.raises(UsageError, match=r"take 1,000,000,000,000,000,000 bytes in .*, which has"):
+        check_room(10**18)

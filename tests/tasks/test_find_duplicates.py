@@ -213,6 +213,17 @@ def _as_another_user(action: Callable[[], list | str]) -> list | str:
     return json.loads(text)
 
 
+def test_a_full_disk_for_temporary_files_is_told_before_anything_is_decoded(
+    tmp_path: Path, photo, threads: RunOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo(1).save(tmp_path / "a.png")
+    monkeypatch.setattr("imgsim.read.scratch._IN_MEMORY", 1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: shutil._ntuple_diskusage(9, 1, 8))
+    with pytest.raises(imgsim.ImgsimError, match=r"take 35,226 bytes in .* which has 8"):
+        imgsim.find_duplicates([tmp_path], options=threads)
+    assert imgsim.find_duplicates([tmp_path], method="phash", options=threads).images == 1
+
+
 def test_a_large_file_that_is_no_image_is_not_read(tmp_path: Path, threads: RunOptions) -> None:
     for name in ("disk.img", "picture.png"):
         with (tmp_path / name).open("wb") as stream:

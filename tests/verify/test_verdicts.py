@@ -195,6 +195,21 @@ def test_batches_are_made_when_they_are_run(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(made) == 3
 
 
+def test_many_pairs_are_verified_and_recalled_some_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imgsim.verify.verdicts._AT_ONCE", 1)
+    options = known_contents(tmp_path / "cache.sqlite")
+    for runs in (2, 0):
+        executor = KnowingExecutor()
+        verdicts = verdicts_by(executor, options)
+        verdicts.verify([(0, 1), (0, 3), (0, 2)])
+        assert len(executor.runs) == runs
+        assert [pair for pair, _ in verdicts.asked()] == [(0, 1), (0, 2), (0, 3)]
+        assert verdicts[0, 3] == Verdict(3 / 1024)
+        verdicts.close()
+
+
 def test_progress_ends_even_if_a_worker_fails() -> None:
     class Failing(KnowingExecutor):
         def run(

@@ -29,8 +29,10 @@ typedef struct {
     const uint32_t *codes;
     uint64_t *found;           /* or NULL */
     Py_ssize_t room;
+    size_t images;
     /* what came out */
     Py_ssize_t next, count;
+    int wrong; /* a keypoint is of no image */
 } Search;
 
 /* A keypoint of those that share a word; they lie together, as all others are far apart. */
@@ -44,7 +46,7 @@ typedef struct {
 } Member;
 
 static void
-gather(const Search *s, Py_ssize_t start, Py_ssize_t n, Member *members)
+gather(Search *s, Py_ssize_t start, Py_ssize_t n, Member *members)
 {
     for (Py_ssize_t i = 0; i < n; i++) {
         Member *one = &members[i];
@@ -52,6 +54,10 @@ gather(const Search *s, Py_ssize_t start, Py_ssize_t n, Member *members)
         memcpy(one->descriptor, s->descriptors + (size_t)keypoint * BYTES, BYTES);
         one->keypoint = keypoint;
         one->image = (uint32_t)(s->about[keypoint] >> 32);
+        if (one->image >= s->images) { /* looked at here: a search has only some of all keypoints */
+            one->image = 0;
+            s->wrong = 1;
+        }
         one->mirrored = s->about[keypoint] >> 16 & 1;
         one->counted = (uint16_t)s->about[keypoint];
         one->closed = s->closed != NULL && s->closed[one->image];
@@ -230,9 +236,9 @@ SEARCH_FUNCTION(search_fast, compare_fast, WITH_POPCNT)
 #endif
 
 static int
-all_below(const uint32_t *values, Py_ssize_t n, Py_ssize_t limit)
+all_below(const uint32_t *values, Py_ssize_t start, Py_ssize_t n, Py_ssize_t limit)
 {
-    for (Py_ssize_t i = 0; i < n; i++) {
+    for (Py_ssize_t i = start; i < n; i++) {
         if (values[i] >= (size_t)limit) {
             return 0;
         }
@@ -321,16 +327,15 @@ search(PyObject *module, PyObject *arguments)
     s.share = arrays[SHARE].view.buf;
     s.found = arrays[FOUND].view.buf;
     s.room = length(&arrays[FOUND]);
-    if (!all_below(s.order, s.m, n)) {
+    if (!all_below(s.order, s.next, s.m, n)) {
         PyErr_SetString(PyExc_ValueError, "order: there is no such keypoint");
         goto done;
     }
-    for (Py_ssize_t i = 0; i < n; i++) {
-        if (s.about[i] >> 32 >= (size_t)images) {
-            PyErr_SetString(PyExc_ValueError, "about: there is no such image");
-            goto done;
-        }
+    if (s.m > 0 && images < 1) {
+        PyErr_SetString(PyExc_ValueError, "codes: there is no image");
+        goto done;
     }
+    s.images = (size_t)images;
     if (s.found != NULL && s.room / s.most < s.most) {
         PyErr_SetString(PyExc_ValueError, "found: there is too little room for a word");
         goto done;
@@ -353,6 +358,10 @@ search(PyObject *module, PyObject *arguments)
     search_portable(&s, members, starts);
 #endif
     Py_END_ALLOW_THREADS
+    if (s.wrong) {
+        PyErr_SetString(PyExc_ValueError, "about: there is no such image");
+        goto done;
+    }
     result = Py_BuildValue("nn", s.next, s.count);
 done:
     PyMem_Free(members);
@@ -523,17 +532,15 @@ promising(PyObject *module, PyObject *arguments)
         PyErr_SetString(PyExc_ValueError, "a number is out of range");
         goto done;
     }
-    for (Py_ssize_t i = 0; i < n; i++) {
-        if ((Py_ssize_t)(v.about[i] >> 32) >= every) {
-            PyErr_SetString(PyExc_ValueError, "about: there is no such image");
-            goto done;
-        }
-    }
     for (Py_ssize_t i = 0; i < v.n; i++) {
         uint64_t a = v.pairs[i] >> 32, b = (uint32_t)v.pairs[i];
         if (a >= (size_t)n || b >= (size_t)n || query_of(&v, v.pairs[i]) < 0 ||
             query_of(&v, v.pairs[i]) >= v.images) {
             PyErr_SetString(PyExc_ValueError, "pairs: there is no such keypoint, or query");
+            goto done;
+        }
+        if (v.about[b] >> 32 >= (size_t)every) {
+            PyErr_SetString(PyExc_ValueError, "about: there is no such image");
             goto done;
         }
     }

@@ -132,6 +132,10 @@ class Decoder:
             source = self._open(data, pixels, self.checker(needed, wants))
             return self._decode_strictly(data, source, wants, needed, with_facts)
 
+    def unpacked(self, data: bytes) -> bytes:
+        """Return the picture that the bytes of a file stand for: here these are it."""
+        return data
+
     def durations(self, data: bytes) -> tuple[int, tuple[int, ...]]:
         """Count the frames of a file, and tell for how long each is shown.
 

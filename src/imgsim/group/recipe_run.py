@@ -6,7 +6,8 @@ find-dupes, leaks and bench all come through here, so that a pair gets the same 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import combinations
 from typing import Any, Self
@@ -20,7 +21,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.group.best_first import best_first
 from imgsim.group.complete import complete
-from imgsim.group.rules import MayMatch, Rules, classes_of, flat_keys, split_flat
+from imgsim.group.rules import Classes, MayMatch, Rules, classes_of, flat_keys, numbered, split_flat
 from imgsim.group.shot_series import LookAlikes
 from imgsim.propose.figures import are_figures
 from imgsim.propose.proposals import PairRules, Proposals, propose
@@ -117,27 +118,33 @@ class RecipeRun:
         self.preset = preset
         self.rules = rules
         keys = flat_keys(pictures)
-        self._content = {p.identity: key for p, key in zip(pictures, keys, strict=True)}
+        # by their identities; of most both are the same
+        self._content = {
+            p.identity: key for p, key in zip(pictures, keys, strict=True) if key != p.identity
+        }
         self.classes = classes_of(
             (key, rules.key(p)) for p, key in zip(pictures, keys, strict=True)
         )
-        firsts = [pictures[members[0]] for members in self.classes]
-        self._members = [[pictures[i] for i in members] for members in self.classes]
+        self._all = pictures
         # an order that does not depend on that of the files
-        self._class = sorted(range(len(firsts)), key=lambda i: (firsts[i].digest, i))
-        self._pictures = [firsts[i] for i in self._class]
-        self._place = {id(p): i for i, p in enumerate(self._pictures)}
-        self._firsts: dict[tuple[str, Hashable], Picture] = {
-            (self._content[p.identity], rules.key(p)): p for p in self._pictures
+        firsts: list[int] = self.classes.firsts.tolist()
+        self._class = sorted(range(len(firsts)), key=lambda i: (pictures[firsts[i]].digest, i))
+        self._pictures: list[Picture] = [pictures[firsts[i]] for i in self._class]
+        self._place_of_several = {
+            (self._content_of(p), rules.key(p)): place
+            for place, (p, number) in enumerate(zip(self._pictures, self._class, strict=True))
+            if len(self.classes[number]) > 1
         }
+        contents = numbered(map(self._content_of, self._pictures))[0]
         self._may_match = MayMatch(self._pictures, rules)
         table = collection.tables[recipe.extractor]
         rows = table.rows([picture.digest for picture in self._pictures])
-        pair_rules = self._pair_rules()
-        self._proposed = self._with_copies(
+        pair_rules = self._pair_rules(contents)
+        self._proposed = _with_copies(
             proposed(self._pictures, pair_rules)
             if proposed
-            else self._propose(rows, options, pair_rules)
+            else self._propose(rows, options, pair_rules),
+            contents,
         )
         allowed = self._may_match(self._proposed.left, self._proposed.right)
         self._proposals = self._proposed.only(allowed)
@@ -148,7 +155,7 @@ class RecipeRun:
             collection.slots,
             collection.executor,
             options,
-            [self._content[p.identity] for p in self._pictures],
+            contents,
             ALL if residuals else needed_for(max_distance, contained=preset != "loose"),
         )
 
@@ -203,11 +210,8 @@ class RecipeRun:
             progress=options.progress,
         )
 
-    def _pair_rules(self) -> PairRules:
+    def _pair_rules(self, contents: NDArray[np.int64]) -> PairRules:
         """Which pairs may match, or could if they did not lie below one argument."""
-        content = np.unique(
-            [self._content[p.identity] for p in self._pictures], return_inverse=True
-        )[1]
         may_match = self._may_match
         could_match = MayMatch(self._pictures, Rules()) if self.rules.isolate else None
 
@@ -217,21 +221,12 @@ class RecipeRun:
             return np.where(allowed, 1, others).astype(np.uint8)
 
         order = np.argsort(np.array(self._class, np.int64))
-        return PairRules(order, content.astype(np.int64), pair_class)
+        return PairRules(order, contents, pair_class)
 
     @property
     def left_out(self) -> int:
         """Pairs that may match and are not verified, of files like many others."""
         return self._proposed.left_out
-
-    def _with_copies(self, proposals: Proposals) -> Proposals:
-        """Pairs worth verifying, and all copies of a content, whether worth it or not."""
-        copies = [
-            pair
-            for places in classes_of(self._content[p.identity] for p in self._pictures)
-            for pair in combinations(places.tolist(), 2)
-        ]
-        return proposals.with_pairs(np.array(copies, np.int64).reshape(-1, 2))
 
     def _beside(self) -> Proposals:
         """Proposed pairs that could match if they did not lie below one argument."""
@@ -244,7 +239,7 @@ class RecipeRun:
         """Return the proposed pairs, with all their files, and what resembles many others."""
         proposals = self._proposals
         upright = (proposals.why & 1).astype(bool)  # the first of the orientations
-        contents = [self._members[number] for number in self._class]
+        contents = [[self._all[i] for i in self.classes[number]] for number in self._class]
         crowded = proposals.crowded
         hashes = np.ascontiguousarray(records(self._verdicts.rows)["hash"][crowded])
         return LookAlikes(
@@ -285,7 +280,7 @@ class RecipeRun:
             if kept is other or third in (kept, other) or self._accepted(kept, other) is not None:
                 continue
             one, two = sorted((kept, other), key=lambda p: p.digest)
-            places = (self._place[id(p)] for p in (one, third, two))
+            places = map(self._place_like, (one, third, two))
             chains[one.digest, two.digest] = tuple(places)  # type: ignore[assignment]
         self._verdicts.verify_through(list(chains.values()))
         return [0.0 if kept is other else self._accepted(kept, other) for kept, other, _ in firsts]
@@ -295,9 +290,23 @@ class RecipeRun:
         verdict = self._verdicts.between(one, other)
         return verdict.residual if verdict is not None and self.accepts(verdict) else None
 
+    def _content_of(self, picture: Picture) -> str:
+        """Equal for pictures with equal bytes, samples, or pixels of flat ones."""
+        return self._content.get(picture.identity, picture.identity)
+
     def _first_like(self, picture: Picture) -> Picture:
         """The picture that stands for those with equal bytes or samples."""
-        return self._firsts[self._content[picture.identity], self.rules.key(picture)]
+        return self._pictures[self._place_like(picture)]
+
+    def _place_like(self, picture: Picture) -> int:
+        """Its place."""
+        key = self.rules.key(picture)
+        place = self._place_of_several.get((self._content_of(picture), key))
+        if place is None:
+            place = bisect_left(self._pictures, picture.digest, key=lambda p: p.digest)
+            while self.rules.key(self._pictures[place]) != key:  # below another argument, say
+                place += 1
+        return place
 
     def verify_all(self) -> dict[tuple[int, int], Verdict]:
         """Verify every proposed pair; see `residuals` for those that do not match.
@@ -449,10 +458,21 @@ class RecipeRun:
         numbers = np.array(self._class, np.int64)
         if prefer is None:
             return numbers
-        best = [min(map(prefer, members)) for members in self._members]
+        best = [min(prefer(self._all[i]) for i in members) for members in self.classes]
         rank = np.empty(len(best), np.int64)
         rank[sorted(range(len(best)), key=lambda i: (best[i], i))] = np.arange(len(best))
         return rank[numbers]
+
+
+def _with_copies(proposals: Proposals, contents: NDArray[np.int64]) -> Proposals:
+    """Pairs worth verifying, and all copies of a content, whether worth it or not."""
+    several = np.flatnonzero(np.bincount(contents)[contents] > 1)
+    copies = [
+        pair
+        for places in Classes(np.unique(contents[several], return_inverse=True)[1])
+        for pair in combinations(several[places].tolist(), 2)
+    ]
+    return proposals.with_pairs(np.array(copies, np.int64).reshape(-1, 2))
 
 
 def _precedence(picture: Picture) -> tuple[bool, bool, bool]:

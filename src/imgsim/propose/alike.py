@@ -47,13 +47,19 @@ FEW_LIKENESSES = 8
 """Other keypoints that one is like, at most, for a single vote of it to be sure: in a large folder
 every keypoint is very like some other one by chance."""
 
-_IMAGES = 1000
+_IMAGES = 250
+"""Query images whose pairs of keypoints are looked at together: up to 100,000 of each image in a
+large folder, of 16 bytes then."""
+
 _BLOCK = np.uint16
 _AT_ONCE = 1 << 18
 """Pairs of keypoints that are compared together; each takes some 200 bytes then."""
 
 _IN_MEMORY = 1 << 20
 """Pairs of keypoints that wait in memory; more do in temporary files."""
+
+_WRITTEN = 1 << 21
+"""Pairs of keypoints that are sorted into files together."""
 
 _SORTED_BITS = 22
 """About as many words are sorted at a time as a number of so many bits can be large; each takes
@@ -123,6 +129,7 @@ class Collisions:
         """
         for first, images, pairs in self._all_near():
             kept = self._promising(pairs, first, images, min_votes, min_weight, min_sure)
+            del pairs
             kept.sort()
             yield from self._by_image(kept)
 
@@ -152,10 +159,10 @@ class Collisions:
         with TemporaryFolder("votes") as folder:
             found = self._pass(count=False, listed=True, nearest=self._nearest())
             for block, name in self._write(folder, found):
-                both = np.fromfile(name, np.uint64)
-                os.remove(name)
                 first = block * _IMAGES
-                yield first, min(_IMAGES, self._images - first), both
+                both = [np.fromfile(name, np.uint64)]
+                os.remove(name)
+                yield first, min(_IMAGES, self._images - first), both.pop()  # it is not held here
 
     def weights(self, query: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
         """Weigh votes; those less of which one is like more than the usual number of keypoints.
@@ -205,11 +212,11 @@ class Collisions:
     ) -> NDArray[np.uint64]:
         """The pairs of those images that have enough of them, all together, or a sure one."""
         if _alike is not None:
-            kept = np.empty_like(pairs)
+            kept = np.empty(len(pairs), np.uint64)
             own = self._keypoints.descriptor, self._about, self._histogram
             least = NO_WEIGHT, self._usual, min_votes, min_weight, min_sure, FEW_LIKENESSES
             n = _alike.promising(pairs, *own, first, images, self._images, *least, kept)
-            return kept[:n]
+            return kept[:n].copy()
         query, other = (pairs >> _HIGH).astype(np.int64), (pairs & _LOW).astype(np.int64)
         code = (self._about[query] >> _HIGH) * np.uint64(2 * self._images)
         code += self._about[other] >> _HIGH << np.uint64(1)
@@ -301,7 +308,7 @@ class Collisions:
             order = places[sort_words(words)]
             if compared is not None:
                 order = compared[order]
-            yield words, order.astype(np.uint32)
+            yield words, order.astype(np.uint32, copy=False)
 
     def _nearest(self) -> Nearest | None:
         """How far the nearest of each go; None where all of them count."""
@@ -335,7 +342,7 @@ class Collisions:
         """Write pairs of keypoints into files by blocks of query images."""
         image = self._keypoints.image
         waiting = [os.path.join(folder, str(i)) for i in range(-(-self._images // _IMAGES))]
-        for pairs in found:
+        for pairs in _many_at_a_time(found):
             block = (image[pairs >> _HIGH] // _IMAGES).astype(_BLOCK)
             order = np.argsort(block, kind="stable")  # of 16 bits: in a fourth of the time
             blocks, starts = np.unique(block[order], return_index=True)
@@ -363,6 +370,18 @@ class Collisions:
             start = stop
 
 
+def _many_at_a_time(found: Iterable[NDArray[np.uint64]]) -> Iterator[NDArray[np.uint64]]:
+    """Put arrays of pairs together, so that fewer files are opened."""
+    waiting: list[NDArray[np.uint64]] = []
+    for pairs in found:
+        waiting.append(pairs)
+        if sum(map(len, waiting)) > _WRITTEN:
+            yield np.concatenate(waiting)
+            waiting.clear()
+    if waiting:
+        yield np.concatenate(waiting)
+
+
 def _about(keypoints: Keypoints) -> NDArray[np.uint64]:
     """What is asked of each keypoint together: image, whether mirrored, and words that count."""
     about = scratch((len(keypoints.image),), np.dtype(np.uint64))
@@ -373,20 +392,27 @@ def _about(keypoints: Keypoints) -> NDArray[np.uint64]:
     return about
 
 
-def _by_first_bits(words: NDArray[np.uint32]) -> Iterator[NDArray[np.int64]]:
+def _by_first_bits(words: NDArray[np.uint32]) -> Iterator[NDArray[np.uint32]]:
     """Places of some words at a time, those with equal words together, in ascending order."""
     bits = max(0, (len(words) - 1).bit_length() - _SORTED_BITS)
     if bits == 0:
-        yield np.arange(len(words))
+        yield np.arange(len(words), dtype=np.uint32)
         return
     shift = np.uint32(32 - bits)
-    for first in range(1 << bits):
-        yield np.concatenate(
-            [
-                part.start + np.flatnonzero(words[part] >> shift == first)
-                for part in parts(len(words), _AT_ONCE)
-            ]
-        )
+    counts = np.zeros(1 << bits, np.int64)
+    for part in parts(len(words), _AT_ONCE):
+        counts += np.bincount(words[part] >> shift, minlength=1 << bits)
+    starts = np.cumsum(counts) - counts
+    places, ends = scratch((len(words),), np.dtype(np.uint32)), starts.copy()
+    for part in parts(len(words), _AT_ONCE):
+        first = (words[part] >> shift).astype(np.uint16)
+        order = np.argsort(first, kind="stable")
+        of_first = np.bincount(first, minlength=1 << bits)
+        for number, some in enumerate(np.split(order, np.cumsum(of_first)[:-1])):
+            places[ends[number] : ends[number] + len(some)] = some + part.start
+        ends += of_first
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        yield places[start:end]
 
 
 def sort_words(words: NDArray[np.uint32]) -> NDArray[Any]:

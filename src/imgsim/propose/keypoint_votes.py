@@ -10,6 +10,7 @@ search for texts (inverse document frequency: K. Sparck Jones, 1972, doi:10.1108
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -256,6 +257,19 @@ def _may_be_enough(own: Keypoints, alike: Alike, n: int) -> NDArray[np.int64]:
     sure = (likenesses <= FEW_LIKENESSES) & (weight >= MIN_WEIGHT_SINGLE)
     enough[key[sure & ~alike.mirrored & ~own_mirrored]] = True
     return np.flatnonzero(enough[key])
+
+
+def temporary_bytes(images: int) -> int:
+    """Return how many bytes of temporary files finding pairs among so many images takes, at least.
+
+    Three quarters of what 6,000 and 20,000 pictures took that have all keypoints: 16 kB for the row
+    of each, 31 kB for its keypoints and, in the larger folder, 43 kB for which of these are alike.
+
+    Parameters
+    ----------
+    images : int
+    """
+    return round(images * (35_000 + 32_000 * min(4.0, math.sqrt(images / 20_000))))
 
 
 def _distinct_votes(parts: list[NDArray[np.int64]], n: int) -> Votes:

@@ -140,6 +140,7 @@ class MostAlike:
         self._least = np.full((measures, n), -np.inf, np.float32)
         self._parts: list[Found] = []
         self._waiting = 0
+        self._most_waiting = _WAITING
 
     def add(self, pairs: Found, counted: NDArray[np.bool_] | None = None) -> Found:
         """Take pairs, none of which was given before.
@@ -169,7 +170,7 @@ class MostAlike:
         dropped = pairs.only(~useful)
         self._parts.append(pairs.only(useful))
         self._waiting += len(self._parts[-1])
-        if self._waiting > _WAITING:
+        if self._waiting > self._most_waiting:
             dropped = Found.joined([dropped, self._compact()], len(self._least))
         return dropped
 
@@ -197,6 +198,8 @@ class MostAlike:
             wanted |= _are_nearest(*ends, nearness, crowded, least, self._most)
         self._parts = [pairs.only(wanted)]
         self._waiting = int(wanted.sum())
+        # else, where more are wanted, each block would be the reason to look at all again
+        self._most_waiting = max(_WAITING, self._waiting * 3 // 2)
         return pairs.only(~wanted)
 
     def wanted(self) -> tuple[Found, Found]:

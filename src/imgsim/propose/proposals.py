@@ -397,7 +397,7 @@ class _Usual:
             right,
             np.where(votes.mirrored[some], MIRRORED, KEYPOINTS).astype(np.int64),
             votes.weight[some].astype(np.float32)[None],
-            np.isin(left * self.n + right, self._kept),
+            _are_among(left * self.n + right, self._kept),
         )
         self._leave_out(self._votes.add(found), votes=True)
 
@@ -505,6 +505,12 @@ class _Limits:
         both = [limit.wanted() for limit in self._limits.values()]
         wanted, dropped = ([pair[i] for pair in both] for i in (0, 1))
         return Found.joined(wanted, self._measures), Found.joined(dropped, self._measures)
+
+
+def _are_among(codes: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which codes are among some that ascend: few are asked for at a time, and these are many."""
+    place = np.minimum(np.searchsorted(kept, codes), max(0, len(kept) - 1))
+    return np.asarray(kept[place] == codes) if len(kept) else np.zeros(len(codes), np.bool_)
 
 
 def _weights(

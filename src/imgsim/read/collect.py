@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -29,6 +29,7 @@ from imgsim.read.hashing import hash_files
 from imgsim.read.manifests.reading import is_manifest
 from imgsim.read.mounts import Mounts
 from imgsim.read.options import RunOptions
+from imgsim.read.scratch import check_room
 from imgsim.read.spool import Slot, Spool
 from imgsim.read.table import Collection, FeatureTable
 from imgsim.read.tables.listing import table_format
@@ -49,6 +50,7 @@ def collect(
     *,
     keep_workers: bool = False,
     executor: Executor | None = None,
+    later_bytes: Callable[[int], int] | None = None,
 ) -> Collection:
     """Read what is not known yet of the images below some paths.
 
@@ -62,17 +64,21 @@ def collect(
         leave one.
     executor : Executor or None
         Where files are decoded; it stays open. By default a new one.
+    later_bytes : callable, optional
+        Bytes of temporary files that so many files that are no references need later, at least.
 
     Raises
     ------
     UsageError
-        A path does not exist.
+        A path does not exist, or there is no room for those.
     """
     for extractor in extractors:
         extractor.get_ready()
     remove_leftovers()
     started_ns = time.time_ns()
     discovered = discover(paths, options.discover)
+    if later_bytes is not None:
+        check_room(later_bytes(sum(not f.reference for f in discovered.files if worth_reading(f))))
     note_left_out(discovered, options)
     return collect_found(
         discovered,
@@ -249,12 +255,15 @@ class _Collecting:
         )
         for path, digest in self.digests.items():
             self.copies.setdefault(digest, []).append(path)
-        digests = set(self.digests.values())
-        self.known = self.cache.facts(digests, self.label)
+        digests = dict(zip(self.copies, self.copies, strict=True))  # each is one string
+        for path, digest in self.digests.items():
+            self.digests[path] = digests[digest]
+        facts = self.cache.facts(digests, self.label)
+        self.known = {digests[digest]: known for digest, known in facts.items()}
         images = [d for d, known in self.known.items() if known.facts is not None]
         for extractor, table in self.tables.items():
             for digest, row in self.cache.rows(extractor, self.label, images):
-                table.add(digest, row)
+                table.add(digests[digest], row)
         for digest in images:
             if any(digest not in table.places for table in self.tables.values()):
                 del self.known[digest]

@@ -57,7 +57,7 @@ def read_bytes(
             decoder.check_memory(stamp.size_bytes)
         data = read_stream(stream, progress, stamp.size_bytes)
         check_unchanged(stream, stamp)
-    return data, stamp
+    return data if decoder is None else decoder.unpacked(data), stamp
 
 
 def stamp_of(stream: BinaryIO) -> FileStamp:

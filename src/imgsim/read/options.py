@@ -64,6 +64,7 @@ class RunOptions:
     cache: Path | None = None
     progress: Progress = field(default_factory=Silent)
     ray_address: str = ""
+    _decoder: type[Decoder] = field(default=Decoder, repr=False, compare=False)
     _said: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +89,7 @@ class RunOptions:
         """
         share = max(1, self.max_memory // jobs)
         most = sys.maxsize if again else self.max_memory
-        return Decoder(self.decode, self.max_pixels, most, share)
+        return self._decoder(self.decode, self.max_pixels, most, share)
 
     def divide(self, items: Sequence[T], most: int) -> list[Sequence[T]]:
         """Divide items into batches of at most so many, of fewer where workers would be idle."""

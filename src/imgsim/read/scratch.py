@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+import shutil
 import tempfile
+import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,16 +18,19 @@ from numpy.typing import NDArray
 
 from imgsim.errors import UsageError, limit_hint
 
-_IN_MEMORY = 256 << 20  # bytes
+_IN_MEMORY = 128 << 20  # bytes of all arrays together
+_SMALL = 1 << 16
+_held = [0]  # bytes of those in memory
+_LOCK = threading.RLock()  # garbage may be collected while it is held
 _ZEROS = bytes(1 << 20)
 _LARGER = "name a folder on a larger disk by --tmp or TMPDIR"
 
 
 def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Make an array of zeros, in memory or, above 256 MiB, in a temporary file.
+    """Make an array of zeros, in memory or, where there are more than 128 MiB of them, in a file.
 
-    The space of the file is reserved at once: a disk that filled up later would end the program
-    by a bus error, without a word.
+    The file is temporary. Its space is reserved at once: a disk that filled up later would end the
+    program by a bus error, without a word.
 
     Parameters
     ----------
@@ -41,12 +47,22 @@ def scratch(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         The disk has no room for the file.
     """
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if size <= _IN_MEMORY:
+    if size <= min(_SMALL, _IN_MEMORY):
         return np.zeros(shape, dtype)
+    if size + _held[0] <= _IN_MEMORY:
+        array = np.zeros(shape, dtype)
+        _hold(size)
+        weakref.finalize(array, _hold, -size).atexit = False
+        return array
     with needs_space(size), tempfile.TemporaryFile(prefix="imgsim-") as stream:
         _reserve(stream.fileno(), size)
         mapped = np.memmap(stream, dtype, "r+", shape=shape)  # keeps the file alive
     return mapped.view(np.ndarray)
+
+
+def _hold(size: int) -> None:
+    with _LOCK:
+        _held[0] += size
 
 
 def release(array: NDArray[Any]) -> None:
@@ -72,6 +88,27 @@ def _reserve(file: int, size: int) -> None:
         return
     for start in range(0, size, len(_ZEROS)):  # macOS and Windows
         os.write(file, _ZEROS[: size - start])
+
+
+def check_room(size: int) -> None:
+    """Say it now if the temporary folder has no room for so many bytes that come later.
+
+    Parameters
+    ----------
+    size : int
+        Of temporary files, so many at least.
+
+    Raises
+    ------
+    UsageError
+    """
+    try:
+        free = shutil.disk_usage(tempfile.gettempdir()).free
+    except OSError:  # there is none: what fits in memory needs none
+        return
+    if max(free, _IN_MEMORY) < size:
+        told = f"temporary files take {size:,} bytes in {tempfile.gettempdir()}"
+        raise UsageError(f"{told}, which has {free:,}", _LARGER)
 
 
 @contextmanager

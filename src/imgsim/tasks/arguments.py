@@ -46,6 +46,14 @@ class Criterion:
         proposers = [self.proposer.extractor] if self.proposer else []
         return [self.comparator.extractor, *proposers]
 
+    def temporary_bytes(self, files: int) -> int:
+        """Bytes of temporary files that finding pairs among so many takes, about."""
+        if not isinstance(self.comparator, Recipe):
+            return 0  # rows reserve their own
+        from imgsim.propose.keypoint_votes import temporary_bytes
+
+        return temporary_bytes(files)
+
     def expected_false_pairs(self, pairs: int) -> float | None:
         """How many of so many pairs of unrelated images to expect within the threshold.
 

@@ -295,6 +295,7 @@ def find_duplicates(
         criterion.extractors,
         options,
         keep_workers=True,
+        later_bytes=criterion.temporary_bytes,
     )
     beside: IndexReferences | None = None
     try:

@@ -39,6 +39,8 @@ _BATCH = 24
 _DENSE = 16  # pairs per picture
 _TILE = 12
 _DENSE_BATCH = 144
+_AT_ONCE = 1 << 16
+"""Pairs that are worked on together; each takes some 500 bytes then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +103,8 @@ class Verdicts:
     executor : Executor or None
         Where they were decoded; it is not closed with this.
     options : RunOptions
-    contents : sequence of str, optional
-        Equal for pictures that are equal without being verified: by default their identities.
+    contents : ndarray of int64, shape (n,), optional
+        Equal for pictures that are equal without being verified: by default of equal identities.
     needed : Needed
         What has to be told of the pairs.
     """
@@ -115,11 +117,10 @@ class Verdicts:
         slots: Mapping[str, Slot],
         executor: Executor | None,
         options: RunOptions,
-        contents: Sequence[str] | None = None,
+        contents: NDArray[np.int64] | None = None,
         needed: Needed = ALL,
     ) -> None:
         self.pictures = pictures
-        equal = contents or [picture.identity for picture in pictures]
         self.slots = slots
         self.rows = rows
         self.options = options
@@ -127,7 +128,10 @@ class Verdicts:
         self.verified = 0
         self._digests = [picture.digest for picture in pictures]
         self._content = cache(lambda place: Content.of(pictures[place]))
-        self._equal = np.unique(equal, return_inverse=True)[1]
+        if contents is None:
+            identities = [picture.identity for picture in pictures]
+            contents = np.unique(identities, return_inverse=True)[1]
+        self._equal = contents
         # A pair is one number, of two places: what is known of pairs stands in rows, since there
         # may be millions. A pair of contents has the first places of its digests.
         first = np.arange(len(pictures))
@@ -180,11 +184,13 @@ class Verdicts:
         for pair in self._pairs_asked():
             yield pair, self[pair]
 
-    def _pairs_asked(self) -> list[tuple[int, int]]:
+    def _pairs_asked(self) -> Iterator[tuple[int, int]]:
         proposed = self._proposed.codes[self._asked]
         besides = np.array([*self._asked_besides], np.int64)
-        ends = np.divmod(np.union1d(proposed, besides), max(1, len(self.pictures)))
-        return list(zip(*(end.tolist() for end in ends), strict=True))
+        codes = np.union1d(proposed, besides)
+        for start in range(0, len(codes), _AT_ONCE):
+            ends = np.divmod(codes[start : start + _AT_ONCE], max(1, len(self.pictures)))
+            yield from zip(*(end.tolist() for end in ends), strict=True)
 
     def was_asked(self, pair: tuple[int, int]) -> bool:
         """Whether the verdict on a pair was asked for in this run."""
@@ -253,16 +259,18 @@ class Verdicts:
         equal = self._equal[proposals.left] == self._equal[proposals.right]
         for code in codes[equal].tolist():
             self._keep(code, EQUAL, "equal")
+        are_equal = np.isin(codes, codes[equal])
         reasons, places = np.unique(proposals.why, return_index=True)
         for why in reasons[np.argsort(places)].tolist():
-            wanted = set(codes[(proposals.why == why) & ~equal].tolist())
-            wanted -= set(codes[equal].tolist())
+            every = np.unique(codes[(proposals.why == why) & ~are_equal])
             label = self._label(why)
-            lefts = {self._digests[code // n] for code in wanted}
-            for contents, verdict in self._cache.verdicts(label, lefts).items():
-                code = self._code_of(*contents)
-                if code is not None and code in wanted:
-                    self._keep(code, verdict, label)
+            for start in range(0, len(every), _AT_ONCE):
+                wanted = set(every[start : start + _AT_ONCE].tolist())
+                lefts = {self._digests[code // n] for code in wanted}
+                for contents, verdict in self._cache.verdicts(label, lefts).items():
+                    code = self._code_of(*contents)
+                    if code is not None and code in wanted:
+                        self._keep(code, verdict, label)
 
     def _add_proposed(self, codes: NDArray[np.int64], why: NDArray[np.int64]) -> None:
         every = np.concatenate([codes, self._proposed.codes])  # the later reason counts
@@ -303,6 +311,10 @@ class Verdicts:
 
     def verify_ahead(self, pairs: Sequence[tuple[int, int]]) -> None:
         """Verify proposed pairs that will be asked for if nothing intervenes."""
+        for start in range(0, len(pairs), _AT_ONCE):
+            self._verify_some(pairs[start : start + _AT_ONCE])
+
+    def _verify_some(self, pairs: Sequence[tuple[int, int]]) -> None:
         todo: dict[int, tuple[int, int]] = {}
         for pair in pairs:
             code = self._code(pair)

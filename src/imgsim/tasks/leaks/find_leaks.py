@@ -143,7 +143,8 @@ def find_leaks(
     if said.base is not None:  # a path that is gone is skipped
         options = replace(options, discover=replace(options.discover, listed=paths))
         paths = []
-    collection = collect(paths, criterion.extractors, options, keep_workers=True)
+    later = criterion.temporary_bytes
+    collection = collect(paths, criterion.extractors, options, keep_workers=True, later_bytes=later)
     try:
         collection = with_sample_digests(collection, criterion.comparator.extractor, options)
         left_out = 0
