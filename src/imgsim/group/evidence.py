@@ -92,7 +92,7 @@ def signs_of(
         tuple(found.signs),
         tuple(dict.fromkeys(found.unsure)),
         found.fits_steps,
-        _unexplained(measured.residue[1], other),
+        found.unexplained(),
     )
 
 
@@ -106,8 +106,13 @@ class _Signs:
         self.fits_steps = False
         residue = m.residue[1]
         # all of a JPEG lies within half a step of the base: that leaves no room for noise or blur
-        self.within_steps = residue is not None and bool(residue[-1])
-        self.within_steps = self.within_steps and not _unexplained(residue, other)
+        self.within_steps = residue is not None and bool(residue[-1]) and not self.unexplained()
+        if residue is not None and residue[5] > EVIDENCE.left_crowded[False]:
+            self.within_steps = False
+
+    def unexplained(self) -> str:
+        """What scaling and compression do not explain of the picture, as a copy of the base."""
+        return _unexplained(self.m.residue[1], self.other, scaled=self._scaled())
 
     def add(self, role: str, why: str, *, derived: bool = True) -> None:
         self.signs.append(Sign(role, why, derived))
@@ -331,7 +336,7 @@ class _Signs:
                 self.unsure.append(LESS_DETAIL)
 
 
-def _unexplained(residue: tuple[float, ...] | None, copy: Picture) -> str:
+def _unexplained(residue: tuple[float, ...] | None, copy: Picture, *, scaled: bool) -> str:
     """What a copy shows that its source does not, when it is scaled and compressed."""
     e = EVIDENCE
     if residue is None:
@@ -342,7 +347,7 @@ def _unexplained(residue: tuple[float, ...] | None, copy: Picture) -> str:
             top <= e.left_top
             and beyond <= e.left_beyond
             and lost <= e.left_lost
-            and crowded <= e.left_crowded
+            and crowded <= e.left_crowded[scaled]
         )
     else:
         most = e.left_heif if copy.facts.format == "HEIF" or copy.facts.lossless else e.left_other
@@ -378,7 +383,8 @@ def _detail(m: Differences) -> tuple[bool, bool]:
     residue = m.residue[1] if m.scale > 1 else m.residue[0]
     if residue is not None and residue[-1]:
         error, shape = residue[9:11]
-        if e.steps[0] <= error <= e.steps[1] and shape <= e.left_shape:
+        evenly = e.steps[0] <= error <= e.steps[1] and shape <= e.left_shape
+        if evenly and residue[5] <= e.left_crowded[False]:
             return False, True  # the smaller one was compressed from what the larger one gives
     if m.not_enlarged is not None:
         # blur leaves no detail either, but what interpolation gives is known

@@ -153,14 +153,15 @@ class Evidence:
     steps_beyond: float = 0.008
     """Share of coefficients further away than half a step, at most, of such a picture."""
 
-    left_top: float = 0.36
+    left_top: float = 0.3
     left_beyond: float = 0.008
     left_lost: float = 0.0012
-    left_crowded: float = 7.0
-    """The fields of `residue.Residue` of a JPEG that is a copy, at most. Of 250 copies of quality
-    50 to 96, of 30 to 100 % of the width, one of them is more for 2; where they were smoothed in a
-    part or all over, had noise of 2 levels or were sharpened by 15 % before, for 9 of 10 at 30 to
-    80 % of the width, and for all at the same size."""
+    left_crowded: tuple[float, float] = (3.0, 7.0)
+    """The fields of `residue.Residue` of a JPEG that is a copy, at most; `crowded` of one of the
+    same size, and of a smaller one. Of 250 copies of quality 50 to 96, of 30 to 100 % of the width,
+    one of them is more for 2; where they were smoothed in a part or all over, had noise of 2 levels
+    or were sharpened by 15 % before, for 9 of 10 at 30 to 80 % of the width, and for all at the
+    same size. `top` of 176 other copies was 0.27 at most, `crowded` of 90 of the same size 1.5."""
     left_shape: float = 2.1
     """`Residue.shape`, at most, of a smaller JPEG that was scaled down from the other picture: of
     44 pairs 2.04 at most, of 308 whose larger one was enlarged from it 2.99 at least."""
