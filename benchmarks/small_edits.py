@@ -142,11 +142,18 @@ def _camera() -> bytes:
 
 
 def write_pairs(
-    folder: Path, photos: Sequence[Path], edit: str, form: str, seed: int, *, scaled: bool
+    folder: Path,
+    photos: Sequence[Path],
+    edit: str,
+    form: str,
+    seed: int,
+    *,
+    scaled: bool,
+    stripped: bool = False,
 ) -> None:
     """Write each photo and its edited copy; for WebP and HEIC the photo has a camera's EXIF."""
     suffix, qualities = FORMATS[form]
-    exif = b"" if form.startswith("JPEG") else _camera()
+    exif = b"" if form.startswith("JPEG") or stripped else _camera()
     for number, path in enumerate(photos):
         random = np.random.default_rng([seed, number])
         with Image.open(path) as opened:
@@ -189,6 +196,7 @@ def main() -> None:
     parser.add_argument("photos", type=Path)
     parser.add_argument("--places", type=int, nargs="+", default=[7, 9], help="last digits")
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=list(FORMATS))
+    parser.add_argument("--stripped", action="store_true", help="no photo has EXIF")
     parser.add_argument("--seed", type=int, default=60)
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
@@ -203,7 +211,8 @@ def main() -> None:
         for scaled in (True, False):
             for edit in EDITS:
                 with tempfile.TemporaryDirectory() as own:
-                    write_pairs(Path(own), photos, edit, form, given.seed, scaled=scaled)
+                    given_how = {"scaled": scaled, "stripped": given.stripped}
+                    write_pairs(Path(own), photos, edit, form, given.seed, **given_how)
                     counts = count(run(Path(own)))
                 how = f"{form}, {'50 to 75 %' if scaled else 'same size'}"
                 results.setdefault(how, {})[edit] = counts

@@ -27,7 +27,7 @@ PART = Verdict(0.2, tuple(HALF.ravel().tolist()), 0.25, 1.0, 0.25, more=-1)
 EQUAL = Differences(
     16, True, 1.0, False, False, 0.0, 1.0, (1.0, 1.0), (0.0, 0.0), 0.0, 1.0, 0.0, (9.0, 9.0), 1.0,
     (1.0, 1.0), (1.0,) * 8, (1.0,) * 8, ((0.1,) * 8, (0.1,) * 8),
-    residue=((0.0,) * 10 + (1.0,),) * 2,
+    residue=((0.0,) * 12 + (1.0,),) * 2,
 )  # fmt: skip
 CUT = replace(EQUAL, placed=False, area=(0.25, 1.0))
 COMPRESSED = replace(EQUAL, steps=((0.1, 0.1, 0.0, 3.0), (0.29, 0.29, 0.0, 1.8)))
@@ -106,6 +106,14 @@ def test_the_reason_is_about_the_files_that_a_rule_compared() -> None:
     assert group.kept.file.path == "a/x/1.jpg"
     said = "x/2.jpg was made from it: compressed again from the kept file"
     assert group.keep_reason == f"not-folder:y; then {said}"
+
+
+def test_the_reason_is_no_surer_than_the_role() -> None:
+    """A grey JPEG may be the other one, mended within its steps."""
+    grey = replace(COMPRESSED, chroma=(0.0, 0.0), steps=(None, COMPRESSED.steps[1]))
+    ((group,), _) = settle([picture("a.jpg"), picture("b.jpg")], known=Known({}, {"ab": grey}))
+    assert roles(group)["b.jpg"] == "near"
+    assert group.keep_reason.startswith("the other was probably made from it: ")
 
 
 @pytest.mark.parametrize("more", [{"colours": "Adobe RGB"}, {"alpha": True}, {"parts": "film"}])

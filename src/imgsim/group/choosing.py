@@ -11,7 +11,7 @@ from imgsim.addresses import printable
 from imgsim.decisions.lookup import Decided
 from imgsim.decode.metadata import Metadata
 from imgsim.group.comparisons import Comparisons
-from imgsim.group.evidence import Sign
+from imgsim.group.evidence import LESS_DETAIL, MORE_DETAIL, WHICH_FIRST, Sign
 from imgsim.group.keep import (
     ALWAYS,
     CAMERA,
@@ -296,7 +296,9 @@ class Choosing:
             return ""
         several = len(choice.group.members) > 2
         name = _short_name(other.picture.file.path) if several else "the other"
-        return f"{name} was made from it: {why}"
+        unsure = self.comparisons.signs(choice.kept.picture, other.picture).unsure
+        probably = "probably " if _OF_ORDER.intersection(unsure) else ""
+        return f"{name} was {probably}made from it: {why}"
 
 
 def _short_name(path: str) -> str:
@@ -316,6 +318,9 @@ def _part_of(verdict: Verdict, signs: Sequence[Sign] | None) -> int:
 
 _LOSSY: Criterion = ("the lossless one was made from it", lambda c: c.picture.facts.lossless)
 """For equal samples: saving them with loss would have changed them."""
+
+_OF_ORDER = {WHICH_FIRST, LESS_DETAIL, MORE_DETAIL}
+"""What is unsure of the member, too, if it is unsure which of two was made from the other."""
 
 _SAME_TONES = (0, 0)
 _DECISION = Rule("decision", ())

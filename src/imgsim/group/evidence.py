@@ -7,6 +7,7 @@ cannot be told is none: the limits of `evidence_limits` leave room between yes a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from imgsim.group.evidence_limits import EVIDENCE
@@ -91,7 +92,7 @@ def signs_of(
         tuple(found.signs),
         tuple(dict.fromkeys(found.unsure)),
         found.fits_steps,
-        _unexplained(measured.residue[1], other),
+        found.unexplained(),
     )
 
 
@@ -103,6 +104,15 @@ class _Signs:
         self.signs: list[Sign] = []
         self.unsure: list[str] = []
         self.fits_steps = False
+        residue = m.residue[1]
+        # all of a JPEG lies within half a step of the base: that leaves no room for noise or blur
+        self.within_steps = residue is not None and bool(residue[-1]) and not self.unexplained()
+        if residue is not None and residue[5] > EVIDENCE.left_crowded[False]:
+            self.within_steps = False
+
+    def unexplained(self) -> str:
+        """What scaling and compression do not explain of the picture, as a copy of the base."""
+        return _unexplained(self.m.residue[1], self.other, scaled=self._scaled())
 
     def add(self, role: str, why: str, *, derived: bool = True) -> None:
         self.signs.append(Sign(role, why, derived))
@@ -205,7 +215,9 @@ class _Signs:
             self.add("edited", f"colours {percent:.0f} % {how}", derived=False)
         elif m.tint >= e.tint[1] * rough:
             self.add("edited", "other colours", derived=False)
-        elif strength > e.saturation[0] or m.tint > e.tint[0]:
+        elif strength > max(e.saturation[0], e.saturation_levels / max(m.chroma[0], 0.01)) or (
+            m.tint > e.tint[0] and not self.within_steps
+        ):
             self.unsure.append("colours")
 
     def sharpness(self) -> None:
@@ -231,9 +243,9 @@ class _Signs:
                 self.add("fuller", "the kept file was sharpened from it")
             else:
                 self.unsure.append("sharpness")  # this one may be blurred a little
-        elif max(max(gain[middle]), max(back[middle])) > sharpened[0]:
+        elif max(max(gain[middle]), max(back[middle])) > sharpened[0] and not self.within_steps:
             self.unsure.append("sharpness")
-        if min(gain[1:4]) < e.blur[0]:
+        if min(gain[1:4]) < e.blur[0] and not self.within_steps:
             self.unsure.append("sharpness")
 
     def _scaled(self) -> bool:
@@ -242,6 +254,8 @@ class _Signs:
 
     def noise(self) -> None:
         """Noise that was added to the one or the other."""
+        if self.within_steps:
+            return
         if _is_noisier(self.m):
             self.add("noisier", f"noise of {self.m.own[1][-2]:.1f} levels")
         elif _is_noisier(self.m.swapped()):
@@ -265,19 +279,18 @@ class _Signs:
 
     def generation(self) -> None:
         """Which of the two was compressed from the other."""
-        own, other = _compressed_from(self.m.steps[0]), _compressed_from(self.m.steps[1])
-        # what another lossy format changed hides the steps of the JPEG that it was made from
-        own, other = own and _keeps_steps(self.other), other and _keeps_steps(self.base)
-        self.fits_steps = other
+        m, e = self.m, EVIDENCE
+        own = _compressed_from(m.steps[0], self.other)
+        other = _compressed_from(m.steps[1], self.base)
+        self.fits_steps = other and _keeps_steps(self.base)
         from_own = from_other = False
-        if self.m.generation is not None:
-            from_own, from_other = _generation(self.m, self.m.generation)
+        if m.generation is not None:
+            from_own, from_other = _generation(m, m.generation)
         elif not self.has("edited"):  # other tones bring any picture between the steps
-            ratio = self.m.step_ratio
-            if ratio:
-                own = own and ratio >= 1 / EVIDENCE.finer
-                other = other and ratio <= EVIDENCE.finer
-            made = _made_from(self.m.steps[0]), _made_from(self.m.steps[1])
+            if m.step_ratio:
+                own = own and m.step_ratio >= 1 / e.finer
+                other = other and m.step_ratio <= e.finer
+            made = _made_from(m, self.other), _made_from(m.swapped(), self.base)
             from_own = (made[0] or other) and not own and not made[1]
             from_other = (made[1] or own) and not other and not made[0]
         if from_own:
@@ -286,7 +299,7 @@ class _Signs:
                 self.unsure.append(WHICH_FIRST)
         elif from_other:
             self.add("fuller", COMPRESSED_FROM)
-        elif self.m.step_ratio and not self._scaled():
+        elif m.step_ratio and not self._scaled():
             self.unsure.append(WHICH_FIRST)
 
     def _may_be_mended(self) -> bool:
@@ -296,7 +309,7 @@ class _Signs:
         pixels, betrays them; a grey one that was not brought to the steps of the base does not.
         """
         grey = min(self.m.chroma) < EVIDENCE.grey[1]
-        return grey and not _made_from(self.m.steps[0])
+        return grey and not _made_from(self.m, self.other)
 
     def size(self) -> None:
         """More or fewer pixels, and whether there is detail to them."""
@@ -323,18 +336,18 @@ class _Signs:
                 self.unsure.append(LESS_DETAIL)
 
 
-def _unexplained(residue: tuple[float, ...] | None, copy: Picture) -> str:
+def _unexplained(residue: tuple[float, ...] | None, copy: Picture, *, scaled: bool) -> str:
     """What a copy shows that its source does not, when it is scaled and compressed."""
     e = EVIDENCE
     if residue is None:
         return "whether scaling and compression explain all of it"
-    top, top_clipped, _, beyond, lost, crowded, level, colour, edge, step, steps_known = residue
+    top, top_clipped, _, beyond, lost, crowded, level, colour, edge, *_, step, steps_known = residue
     if steps_known:
         explained = (
             top <= e.left_top
             and beyond <= e.left_beyond
             and lost <= e.left_lost
-            and crowded <= e.left_crowded
+            and crowded <= e.left_crowded[scaled]
         )
     else:
         most = e.left_heif if copy.facts.format == "HEIF" or copy.facts.lossless else e.left_other
@@ -367,6 +380,12 @@ def _detail(m: Differences) -> tuple[bool, bool]:
     some = m.beyond >= e.beyond[1] or (
         m.beyond >= e.beyond_unclear[1] and softness <= e.softness[0]
     )
+    residue = m.residue[1] if m.scale > 1 else m.residue[0]
+    if residue is not None and residue[-1]:
+        error, shape = residue[9:11]
+        evenly = e.steps[0] <= error <= e.steps[1] and shape <= e.left_shape
+        if evenly and residue[5] <= e.left_crowded[False]:
+            return False, True  # the smaller one was compressed from what the larger one gives
     if m.not_enlarged is not None:
         # blur leaves no detail either, but what interpolation gives is known
         none = none and not _was_scaled_down(m)
@@ -423,32 +442,56 @@ def _keeps_steps(source: Picture) -> bool:
     return source.facts.lossless or source.facts.format in ("JPEG", "MPO")
 
 
-def _compressed_from(steps: tuple[float, ...] | None) -> bool:
+def _compressed_from(steps: tuple[float, ...] | None, source: Picture) -> bool:
     """A JPEG was compressed from the other picture."""
     if steps is None:
         return False
-    least, most = EVIDENCE.steps
-    error, coarse, beyond, shape = steps
-    evenly = least <= error <= most and least <= coarse <= most
-    return evenly and beyond <= EVIDENCE.steps_beyond and shape <= EVIDENCE.steps_shape[0]
-
-
-def _made_from(steps: tuple[float, ...] | None) -> bool:
-    """The other picture was made from a JPEG."""
-    return steps is not None and steps[1] < EVIDENCE.made_steps
-
-
-def _generation(
-    m: Differences, generation: tuple[float, float, float, float, float]
-) -> tuple[bool, bool]:
-    """Whether the right one of two JPEGs was compressed from the left one, or the other way."""
     e = EVIDENCE
-    left_later, failing, known, *spread = generation
-    if failing > e.generation_failing or known < e.generation_known:
-        return False, False
+    error, coarse, beyond, shape = steps[:4]
+    evenly = all(e.steps[0] <= away <= e.steps[1] for away in (error, coarse))
+    # errors of another lossy format are less even than what rounding leaves
+    most = e.steps_shape[0] if _keeps_steps(source) else e.steps_shape_lossy
+    return evenly and beyond <= e.steps_beyond and shape <= most
+
+
+def _made_from(m: Differences, other: Picture) -> bool:
+    """The right picture was made from the left one, a JPEG."""
+    steps, e = m.steps[0], EVIDENCE
+    if steps is None or steps[1] < e.made_steps:
+        return steps is not None
+    if _keeps_steps(other):
+        return False
+    held, sure, held_far, away = steps[4:]
+    if held < e.held or sure < e.held_sure or held_far > e.held_far:
+        return False
+    heic = other.facts.format == "HEIF"
+    expected = math.sqrt(-math.log(min(held, 0.999)) / 2) / math.pi  # of normal errors
+    less, more = e.held_noise[heic]
+    noise = (m.noise[1] - m.noise[0]) / max(m.noise[0], 0.5)
+    return away <= e.held_away[heic] * expected and -less <= noise <= more
+
+
+def _generation(m: Differences, generation: tuple[tuple[float, float], ...]) -> tuple[bool, bool]:
+    """Whether the right one of two JPEGs was compressed from the left one, or the other way."""
     ratios = m.step_ratio, 1 / m.step_ratio
-    right, left = (_is_rounded(m.steps[i], ratios[1 - i], spread[i]) for i in (1, 0))
-    return left_later <= e.generation and right, left_later >= 1 - e.generation and left
+    left, right = (
+        _is_later(generation, i) and _is_rounded(m.steps[i], ratios[1 - i], generation[2][i])
+        for i in (0, 1)
+    )
+    return right and not left, left and not right
+
+
+def _is_later(generation: tuple[tuple[float, float], ...], which: int) -> bool:
+    """Whether the left (0) or right (1) one is all that the other one rounds to, and not so back.
+
+    Either the other one is far from that, or this one would be, had it been the first.
+    """
+    e = EVIDENCE
+    failing, expected = (pair[which] for pair in generation[:2])
+    back = generation[0][1 - which]
+    far = back >= max(e.generation_back, e.generation_times * failing)
+    known = expected >= e.generation_known and failing <= e.generation * expected
+    return failing <= e.generation_failing and (far or known)
 
 
 def _is_rounded(steps: tuple[float, ...] | None, ratio: float, spread: float) -> bool:
@@ -458,15 +501,19 @@ def _is_rounded(steps: tuple[float, ...] | None, ratio: float, spread: float) ->
     noise was added to the one, it lies off by as many levels from larger steps as from smaller, and
     where it was saved at other steps in between, at few places.
     """
-    if ratio <= EVIDENCE.generation_much_finer and spread < EVIDENCE.generation_spread:
+    e = EVIDENCE
+    much_finer = ratio <= e.generation_much_finer
+    most, least = e.generation_spread
+    if ratio <= most and spread < least and (spread or much_finer):
         return False
     if steps is None:
         return True
-    _, coarse, beyond, shape = steps
-    e = EVIDENCE
+    coarse, beyond, shape, held = steps[1:5]
+    if much_finer and held > e.generation_held[ratio <= e.generation_third]:
+        return False
     if beyond > e.generation_beyond or ratio > e.generation_finer:
         return beyond <= e.generation_beyond
-    by_halves = e.generation_much_finer < ratio <= e.finer
+    by_halves = not much_finer and ratio <= e.finer
     return coarse >= e.generation_coarse and shape <= e.steps_shape[by_halves]
 
 

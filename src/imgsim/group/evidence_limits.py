@@ -24,6 +24,8 @@ class Evidence:
     """Grey levels by which tones differ (root mean square). Noise near black makes 2.7."""
     saturation: tuple[float, float] = (0.035, 0.1)
     """Share by which colours are stronger or weaker."""
+    saturation_levels: float = 0.5
+    """Levels that the first of them is at least: lossy formats take as much of faint colours."""
     tint: tuple[float, float] = (0.5, 1.2)
     """Levels by which the mean colour differs."""
     rough: float = 2.5
@@ -101,18 +103,37 @@ class Evidence:
     such pairs 2.25 and 2.65 at most; of
     JPEGs of quality 92 to 97 to which noise of 2 or 3 levels was added, saved at 98 to 100, 1 of 80
     was taken for the source of its original, 13 of 80 without this limit."""
+    steps_shape_lossy: float = 1.9
+    """The same of a picture of another lossy format."""
+    held: float = 0.03
+    held_sure: float = 8.0
+    """`Steps.held` and `Steps.sure` of a picture of such a format that was made from the JPEG, at
+    least."""
+    held_far: float = -0.03
+    """`Steps.held_far` of it at most: what stands at whole steps away was changed before the JPEG
+    was made of it."""
+    held_away: tuple[float, float] = (2.0, 1.25)
+    """`Steps.away` at most, as a multiple of what normal errors with this `held` have; the second
+    is of HEIC. Sharpening and noise are far from its steps in some places."""
+    held_noise: tuple[tuple[float, float], tuple[float, float]] = ((0.25, 0.07), (0.05, 0.05))
+    """Share of the noise that may be less and more. WebP takes up to 0.6 of it away, which is not
+    told from smoothing then."""
     made_steps: float = 0.22
     """Distance from its larger steps, at most, of a picture that was made from the JPEG."""
     finer: float = 0.5
     """Steps of the JPEG that another one was compressed from, of the other's, at most: what was
     saved again at a little more quality lies as evenly about the steps of what it was made from."""
-    generation: float = 0.3
-    """How near 0 or 1 `Generation.left_later` has to be. Of 1,380 pairs of a JPEG and one made of
-    it, of 30 photos and steps of 0 to 20 in quality, none was on the wrong side of 0.63."""
-    generation_failing: float = 0.3
-    """Share of the coefficients that the likelier way may leave unexplained."""
-    generation_known: float = 0.04
-    """How much the two ways have to differ."""
+    generation: float = 0.25
+    """Share of what is expected to fail if a JPEG was the first one that may, if it is the later
+    one."""
+    generation_failing: float = 0.06
+    """Share of the coefficients that the way that is told may leave unexplained."""
+    generation_known: float = 0.1
+    """Share that has to be expected to fail."""
+    generation_back: float = 0.004
+    generation_times: float = 6.0
+    """Or share of them that the other way leaves unexplained, at least, and how many times what the
+    way that is told does."""
     generation_beyond: float = 0.06
     """Share of coefficients of the first one further away than half a step of the later one; of
     those 1,380 pairs 0.053 at most, of a picture with noise or brightened before 0.19 and more."""
@@ -121,20 +142,29 @@ class Evidence:
     """From the larger steps of one that has steps larger than 1 / 0.8 of the first one's, that lies
     as many steps away, at least; with noise of 2 levels 0.13."""
     generation_much_finer: float = 0.4
-    generation_spread: float = 0.24
-    """`Generation.spread` of one that was compressed from another of at most 0.4 of its steps: of
-    60 pairs 0.24 at least, of 48 saved at other steps in between 0.17 to 0.23 for most."""
+    generation_spread: tuple[float, float] = (0.7, 0.23)
+    """Of one that was compressed from another of at most 0.7 of its steps, `Generation.spread` at
+    least, where it is known: of 64 pairs 0.23 for all but 1, of 40 that were saved at other steps
+    in between less for 37."""
+    generation_held: tuple[float, float] = (0.1, 0.01)
+    generation_third: float = 1 / 3
+    """`Steps.held` at most of one that has at most 0.4, and a third, of the steps of the later one:
+    it knows nothing of these. Of 70 such pairs 0.084 and 0.002 at most."""
     steps_beyond: float = 0.008
     """Share of coefficients further away than half a step, at most, of such a picture."""
 
-    left_top: float = 0.36
+    left_top: float = 0.3
     left_beyond: float = 0.008
     left_lost: float = 0.0012
-    left_crowded: float = 7.0
-    """The fields of `residue.Residue` of a JPEG that is a copy, at most. Of 250 copies of quality
-    50 to 96, of 30 to 100 % of the width, one of them is more for 2; where they were smoothed in a
-    part or all over, had noise of 2 levels or were sharpened by 15 % before, for 9 of 10 at 30 to
-    80 % of the width, and for all at the same size."""
+    left_crowded: tuple[float, float] = (3.0, 7.0)
+    """The fields of `residue.Residue` of a JPEG that is a copy, at most; `crowded` of one of the
+    same size, and of a smaller one. Of 250 copies of quality 50 to 96, of 30 to 100 % of the width,
+    one of them is more for 2; where they were smoothed in a part or all over, had noise of 2 levels
+    or were sharpened by 15 % before, for 9 of 10 at 30 to 80 % of the width, and for all at the
+    same size. `top` of 176 other copies was 0.27 at most, `crowded` of 90 of the same size 1.5."""
+    left_shape: float = 2.1
+    """`Residue.shape`, at most, of a smaller JPEG that was scaled down from the other picture: of
+    44 pairs 2.04 at most, of 308 whose larger one was enlarged from it 2.99 at least."""
     left_heif: tuple[float, float] = (0.8, 1.4)
     left_other: tuple[float, float] = (2.0, 2.8)
     """`top` and `level` where the steps are estimated: of HEIC, and of WebP and AVIF, which smooth

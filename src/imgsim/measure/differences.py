@@ -21,7 +21,7 @@ from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
 
-VERSION = 10
+VERSION = 11
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4
@@ -106,7 +106,7 @@ class Differences:
         How the other lies about the steps of each that is a JPEG, see `quantisation.Steps`.
     step_ratio : float
         Steps of the left picture per step of the right one, if both are JPEGs; else 0.
-    generation : tuple of float or None
+    generation : tuple of (tuple of float) or None
         Of two JPEGs, which was compressed from the other: the fields of `generation.Generation`.
     border : {-1, 0, 1}
         Which has a border of a few pixels, see `extent.narrow_border`.
@@ -139,7 +139,7 @@ class Differences:
     beyond: float | None = None
     steps: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
     step_ratio: float = 0.0
-    generation: tuple[float, float, float, float, float] | None = None
+    generation: tuple[tuple[float, float], ...] | None = None
     border: int = 0
     residue: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
     not_enlarged: float | None = None
@@ -166,8 +166,7 @@ class Differences:
             border=-self.border,
             residue=self.residue[::-1],
             step_ratio=1 / self.step_ratio if self.step_ratio else 0.0,
-            generation=self.generation
-            and (1 - self.generation[0], *self.generation[1:3], *self.generation[:2:-1]),
+            generation=self.generation and tuple(pair[::-1] for pair in self.generation),
         )
 
 
@@ -420,19 +419,17 @@ def _steps(
     if abs(contrast - 1) < _SAME_CONTRAST:
         contrast = 1.0
     steps: Steps | None = about_steps(both[which], both[1 - which], picture.table, contrast)
-    return None if steps is None else (steps.error, steps.coarse, steps.beyond, steps.shape)
+    return None if steps is None else astuple(steps)
 
 
 def _generation(
     frame: Frame, coefficients: _Coefficients, left: MeasuredPicture, right: MeasuredPicture
-) -> tuple[float, float, float, float, float] | None:
+) -> tuple[tuple[float, float], ...] | None:
     """Which of two JPEGs that lie pixel upon pixel was compressed from the other."""
     if left.table is None or right.table is None or not frame.same_pixels or frame.turned:
         return None
     found = compare_generations(*coefficients.of(0), (left.table, right.table))
-    if found is None:
-        return None
-    return found.left_later, found.failing, found.known, *found.spread
+    return None if found is None else (found.failing, found.expected, found.spread)
 
 
 def _residues(

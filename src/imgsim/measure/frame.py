@@ -25,6 +25,7 @@ _PLACED_PIXELS = 1.2
 _PLACED_SHARE = 0.003
 _PATCH = 512
 _SAME_SCALE = 0.004
+_AS_THEY_LIE = 0.9
 
 YCrCb = NDArray[np.uint8]
 Windows = NDArray[np.float32]
@@ -122,15 +123,18 @@ def common_frame(left: NDArray[np.uint8], right: NDArray[np.uint8], matrix: Matr
     if not frame_is_left:
         wholes = wholes[1], wholes[0]
     places = _window_places(mask)
+    windows = _windows(wholes[0], places), _windows(wholes[1], places)
     same = how is not None and sorted(left.shape[:2]) == sorted(right.shape[:2])
+    same = same and laid.shape == coarse.shape
+    if same and stretch >= 1 + 1e-6 + 2 / min(left.shape[:2]):
+        same = _lie_exactly(*windows)  # the transform may be off by a pixel at the corners
     return Frame(
         *wholes,
         mask,
-        _windows(wholes[0], places),
-        _windows(wholes[1], places),
+        *windows,
         how is not None,
         exact,
-        same and laid.shape == coarse.shape and stretch < 1 + 1e-6 + 2 / min(left.shape[:2]),
+        same,
         scale,
         turned,
         mirrored,
@@ -242,6 +246,17 @@ def _whole_shift(
     if sure < 0.1 or max(abs(dx - whole[0]), abs(dy - whole[1])) > 0.12 or max(map(abs, whole)) > 4:
         return None
     return np.array([(1, 0, x + whole[0]), (0, 1, y + whole[1]), (0, 0, 1.0)])
+
+
+def _lie_exactly(left: Windows, right: Windows) -> bool:
+    """Whether nearly all windows agree better as they lie than shifted by a pixel."""
+    one, other = left[..., 0], right[..., 0]
+    inner = one[:, 1:-1, 1:-1]
+    apart = [
+        np.square(inner - other[:, 1 + y : WINDOW - 1 + y, 1 + x : WINDOW - 1 + x]).sum((1, 2))
+        for y, x in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+    ]
+    return bool((apart[0] <= np.min(apart, axis=0)).mean() >= _AS_THEY_LIE)
 
 
 def _ycrcb(image: NDArray[np.uint8]) -> YCrCb:

@@ -1,9 +1,9 @@
 """Which of two JPEGs was compressed from the other one.
 
-Each of them has coefficients that are whole multiples of its own steps. The later one has, but for
-what rounding pixels adds, those to which its steps round the coefficients of the first one; the
-other way round this fails the more often, the more the steps differ. How often it would fail is
-known, as the coefficients of a photo follow Laplace's distribution.
+Each of them has coefficients that are whole multiples of its own steps. Those of the later one are
+what its steps round the levels of the first one to, but for what rounding pixels adds; the other
+way round this fails the more often, the more the steps differ. How often it would fail is known, as
+the coefficients of a photo follow Laplace's distribution.
 
 Source: E. Lam and J. Goodman, 2000, doi:10.1109/83.869177, for that distribution.
 """
@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LEAST_STEP = 4
-_LEAST_COUNT = 100
+_LEAST_COUNT = 500
+_ROUNDING = 0.25
+"""Levels that rounding pixels adds to a coefficient, hardly ever more."""
 _MULTIPLES = 80
 _LEAST_SCALE = 1.0
 _FEW = 3
@@ -30,22 +32,19 @@ class Generation:
 
     Attributes
     ----------
-    left_later : float
-        About 0 if the right one was compressed from the left one, about 1 if the left one was
-        compressed from the right one; halfway if nothing tells.
-    failing : float
-        Share of the coefficients that the likelier of the two does not explain.
-    known : float
-        By how much shares that fail differ between the two; of the same steps none do.
+    failing : tuple of float
+        Share of the coefficients that are not explained if the left and if the right one is the
+        later one: they lie further than half a step from the levels of the other one.
+    expected : tuple of float
+        The least that would fail if it were the first one.
     spread : tuple of float
         How far coefficients of the other one that round to one multiple lie apart, in steps of the
         left and of the right one: 0.29 if it had much finer steps and was rounded to these. What
         was saved at finer steps later lies where coarser ones had left it.
     """
 
-    left_later: float
-    failing: float
-    known: float
+    failing: tuple[float, float]
+    expected: tuple[float, float]
     spread: tuple[float, float]
 
 
@@ -79,17 +78,14 @@ def compare_generations(
     if count < _LEAST_COUNT:
         return None
     scale = np.maximum(np.mean([np.abs(level).mean(axis=0) for level in levels], 0), _LEAST_SCALE)
-    failing, if_reversed = [], []
-    for first, later in ((0, 1), (1, 0)):
-        rounded = np.round(multiples[first] * steps[first] / steps[later])
-        failing.append(float(np.count_nonzero((rounded != multiples[later]) & either) / count))
-        if_reversed.append(_share_lost(steps[later], steps[first], scale))
-    known = sum(if_reversed)
-    spread = tuple(_spread(levels[1 - i], multiples[i], steps[i]) for i in (0, 1))
-    if not known:
-        return Generation(0.5, min(failing), 0.0, (spread[0], spread[1]))
-    left_later = (failing[0] - failing[1] + if_reversed[1]) / known
-    return Generation(left_later, min(failing), known, (spread[0], spread[1]))
+    failing, expected, spread = [], [], []
+    for later, first in ((0, 1), (1, 0)):
+        away = np.abs(levels[first] - multiples[later] * steps[later])
+        fails = (away > steps[later] / 2 + _ROUNDING) & either
+        failing.append(float(np.count_nonzero(fails) / count))
+        expected.append(_share_lost(steps[later], steps[first], scale))
+        spread.append(_spread(levels[first], multiples[later], steps[later]))
+    return Generation((failing[0], failing[1]), (expected[0], expected[1]), (spread[0], spread[1]))
 
 
 def _spread(
@@ -109,7 +105,7 @@ def _spread(
 def _share_lost(
     steps: NDArray[np.float64], later: NDArray[np.float64], scale: NDArray[np.float64]
 ) -> float:
-    """Share of the multiples of steps that rounding to later steps and back makes others of.
+    """Share of the multiples of steps that rounding to later ones leads away from themselves.
 
     Parameters
     ----------
@@ -119,7 +115,7 @@ def _share_lost(
     multiples = np.arange(-_MULTIPLES, _MULTIPLES + 1)[:, None]
     share = _below((multiples + 0.5) * steps / scale) - _below((multiples - 0.5) * steps / scale)
     rounded = np.round(multiples * steps / later)
-    lost = np.round(rounded * later / steps) != multiples
+    lost = np.abs(rounded * later - multiples * steps) > steps / 2 + _ROUNDING
     share = np.where((multiples != 0) | (rounded != 0), share, 0.0)
     return float((share * lost).sum() / share.sum())
 

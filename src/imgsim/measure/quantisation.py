@@ -21,6 +21,7 @@ _BLOCKS = 4096
 _LEAST_STEP = 4
 _LEAST_COUNT = 100
 _COARSE_SHARE = 0.3
+_LEAST_FAR = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,26 @@ class Steps:
     shape : float
         Kurtosis of the distances from the larger steps: 1.8 of rounding, which leaves all distances
         up to half a step alike, and 3 or more of noise.
+    held : float
+        Mean cosine of the distances, a step being a full turn, where the other picture has
+        something: 1 if it lies at whole steps, below 0 if the JPEG was compressed from it, 0 if it
+        does not know of these steps.
+    sure : float
+        The same in standard deviations of what chance makes of it.
+    held_far : float
+        The same of those more than half a step and less than three halves away.
+    away : float
+        Root mean square distance of these coefficients, in steps.
     """
 
     error: float
     coarse: float
     beyond: float
     shape: float
+    held: float
+    sure: float
+    held_far: float
+    away: float
 
 
 def about_steps(
@@ -78,15 +93,24 @@ def about_steps(
     places = table.ravel()[used % table.size].astype(np.float64)
     # multiples themselves, not what is left of them after rounding pixels
     exact = np.round(jpeg.ravel()[used] / places) * places
-    away = np.abs(other.ravel()[used] / contrast - exact) / places
+    levels = other.ravel()[used] / contrast
+    away = np.abs(levels - exact) / places
     coarse = away[places >= quantile(places, 1 - _COARSE_SHARE)]
     rounding = 1.0 / places
     squares = np.square(coarse)
+    there = away[np.abs(levels) > places / 2]  # what was lost lies at a whole step, too
+    turns = np.cos(2 * np.pi * there)
+    held = float(turns.mean()) if len(there) else 0.0
+    far = turns[(there > 0.5) & (there < 1.5)]
     return Steps(
         float(np.sqrt(np.square(away).mean())),
         float(np.sqrt(squares.mean())),
         float((away > 0.5 + rounding).mean()),
         float(np.square(squares).mean() / max(float(squares.mean()) ** 2, 1e-12)),
+        held,
+        held * float(np.sqrt(2 * len(there))),
+        float(far.mean()) if len(far) >= _LEAST_FAR else -1.0,
+        float(np.sqrt(np.square(there).mean())) if len(there) else 0.0,
     )
 
 
