@@ -137,6 +137,13 @@ def _scanned(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 
 
+def _at_300_dpi(image: Image.Image) -> Image.Image:
+    """Enlarge a page to A4 at 300 dots an inch, or twice."""
+    scale = min(2, 2480 / min(image.size))
+    size = round(image.width * scale), round(image.height * scale)
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
 COPIES: dict[str, Callable[[Image.Image, np.random.Generator], tuple[bytes, str]]] = {
     "PNG": lambda image, rng: _encoded(image, ".png"),
     "JPEG": lambda image, rng: _encoded(image, ".jpg", int(rng.integers(60, 96))),
@@ -149,6 +156,9 @@ COPIES: dict[str, Callable[[Image.Image, np.random.Generator], tuple[bytes, str]
     "2 % cropped": lambda image, rng: _encoded(_cropped(image, rng), ".jpg", 90),
     "scan": lambda image, rng: _encoded(_scanned(image, rng), ".jpg", int(rng.integers(75, 96))),
     "in a window": lambda image, rng: _encoded(screenshot(image, rng), ".png"),
+    "scan at 300 dpi": lambda image, rng: _encoded(
+        _scanned(_at_300_dpi(image), rng), ".jpg", int(rng.integers(60, 96))
+    ),
 }
 """What makes a copy of a page, by its name: gives the bytes of a file, and the ending."""
 
