@@ -158,6 +158,7 @@ NOT_COVERED: tuple[str, ...] = tuple(
     max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
     compressed_min_count compressed_beyond compressed_same compressed_max_shape
     bend_min_points detail_same_scale detail_max_slope detail_min_bin detail_full_bin
+    lone_sure_ratio lone_sure_excess
     print_min_blocks peer_min_blocks lone_min_side small_image_side min_overlay_side
     max_matches_for_poses
     max_matches_for_parts part_area

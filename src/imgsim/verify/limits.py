@@ -742,7 +742,7 @@ class Limits(NamedTuple):
     Of 69 copies of drawn pages, scans too, nine have more, of 45 that differ in a token all have
     0.69 at least; but in a crossword of half the size, whose lines stand out more than its letters,
     another letter has 0.31."""
-    max_detail_ratio_faint_print: float = 3.2
+    max_detail_ratio_faint_print: float = 3.0
     """The least that it comes to. Of those copies whose letters stand out least none has more than
     2.9."""
     detail_even_gradient: float = 1.0
@@ -858,6 +858,12 @@ class Limits(NamedTuple):
     lone_min_excess: float = 2.0
     """How many times the ratio elsewhere it has, at least."""
 
+    lone_sure_ratio: float = 5.0
+    """The same as `max_detail_ratio_lone`, above which it may be in one of the two images alone."""
+    lone_sure_excess: float = 3.0
+    """How many times the ratio elsewhere it has then, at least. Of 1,451 copies of photos none that
+    has more than 5 in so few blocks has more than 1.8 times; of 70 copies of drawn pages none has
+    2.4."""
     peer_min_edge: float = 5.0
     """Grey levels per pixel of the edges of both, from which they are strong."""
     peer_step: float = 1.5

@@ -21,7 +21,8 @@ def lone_ratio(errors: BlockErrors) -> float:
     Compression, another size or cut-off light leave the largest errors at many places, the next
     one hardly less than the largest. A token that was replaced differs by far more than all that
     is not in its line, in a few blocks, and both images have edges there that the other one lacks.
-    What was added to one of them alone has none in the other one.
+    What was added to one of them alone has none in the other one; it counts where the rest agrees
+    far better.
 
     Parameters
     ----------
@@ -44,14 +45,18 @@ def lone_ratio(errors: BlockErrors) -> float:
     record("lone_max_blocks", np.count_nonzero(differs[line]))
     if np.count_nonzero(differs[line]) > LIMITS.lone_max_blocks:
         return 0.0
-    if top_of(errors.ratio[line]) < top or not _have_both_edges(errors, differs, line):
+    if top_of(errors.ratio[line]) < top:
         return 0.0
     counts = errors.inside & (errors.error > LIMITS.lone_least_error)
     elsewhere = np.where(counts, errors.error / errors.noise.expected(errors.gradient), 0)
     elsewhere[line] = 0
     beside = top_of(elsewhere)
     record("lone_min_excess", top / max(beside, 1e-3))
-    return top if beside <= top / LIMITS.lone_min_excess else 0.0
+    if beside > top / LIMITS.lone_min_excess:
+        return 0.0
+    if top > LIMITS.lone_sure_ratio and beside <= top / LIMITS.lone_sure_excess:
+        return top  # a sign, say, that one of them lacks
+    return top if _have_both_edges(errors, differs, line) else 0.0
 
 
 def peer_ratio(errors: BlockErrors) -> float:
