@@ -495,7 +495,7 @@ KNOWN: dict[str, object] = {
     "peer_step": 1.5,
     "peer_min_blocks": 12,
     "peer_quantile": 0.75,
-    "max_peer_ratio": 2.6,
+    "max_peer_ratio": 1.8,
     "lone_min_side": 240,
     "lone_min_edge": 3.0,
     "brightened_levels": (64, 192),

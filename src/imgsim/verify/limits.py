@@ -872,11 +872,12 @@ class Limits(NamedTuple):
     """Blocks with such edges, below which nothing is said of them."""
     peer_quantile: float = 0.75
     """Quantile of their errors that is usual."""
-    max_peer_ratio: float = 2.6
+    max_peer_ratio: float = 1.8
     """Ratio of the error of a block to that, up to which a picture is a copy. Of 1,451 copies of
     photos under captions and time stamps, also dark ones, and of photos by 20 changes, one has more
-    than 1.4: 2.2. Of 94 pairs under another token 89 have more than 2.6, most of which are refused
-    by `max_detail_ratio_lone` too. Of 47 copies of drawn pages none has a block with such edges."""
+    than 1.4: 2.2. Of 94 pairs under another token 90 have more than this, most of which are refused
+    by `max_detail_ratio_lone` too. Of 86 copies of drawn pages none has blocks with such edges; 51
+    of 54 that differ in a token have more than this."""
 
     # flat_colours.py ------------------------------------------------------------------------------
 
