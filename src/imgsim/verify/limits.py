@@ -862,7 +862,7 @@ class Limits(NamedTuple):
     """The same as `max_detail_ratio_lone`, above which it may be in one of the two images alone."""
     lone_sure_excess: float = 3.0
     """How many times the ratio elsewhere it has then, at least. Of 1,451 copies of photos none that
-    has more than 5 in so few blocks has more than 1.8 times; of 70 copies of drawn pages none has
+    has more than 5 in so few blocks has more than 1.8 times; of 86 copies of drawn pages none has
     2.4."""
     peer_min_edge: float = 5.0
     """Grey levels per pixel of the edges of both, from which they are strong."""
