@@ -2,19 +2,22 @@
 
     python benchmarks/different_pictures.py DATA/{photos,receipts,grocery,clothing,scenes,kodak}
     python benchmarks/different_pictures.py --drawn 4500
+    python benchmarks/different_pictures.py --screens 200 --presets normal
 
 write benchmarks/results/different-pictures.json. All pictures below the folders must be different.
 With `--drawn`, pages of text are drawn by seeds that no limit was chosen on: of the twelve kinds of
-`benchmarks/texts.py` in turn, each page and the same page with one other token. find-dupes runs
-once for every preset; all pairs of a group count. Bounds are of 95 %, by the exact binomial
-distribution (C. Clopper and E. Pearson, 1934), which takes the pairs for independent; pairs of a
-few hundred pictures are not.
+`benchmarks/texts.py` in turn, each page and the same page with one other token; with `--screens`,
+screens of one app, each with other text. find-dupes runs once for every preset, and the processor
+seconds are those of all its processes; all pairs of a group count. Bounds are of 95 %, by the exact
+binomial distribution (C. Clopper and E. Pearson, 1934), which takes the pairs for independent;
+pairs of a few hundred pictures are not.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import tempfile
 from collections.abc import Sequence
 from itertools import combinations
@@ -26,11 +29,12 @@ from scipy.stats import beta
 
 from imgsim import RunOptions, find_duplicates
 from imgsim.comparators.base import Preset
+from imgsim.pictures.screens import app_screen
 from imgsim.pictures.text_pages import KINDS, draw_page, draw_variant
 from imgsim.verify.judge import VERSION
 
 PRESETS: tuple[Preset, ...] = "strict", "normal", "loose"
-FIRST = 40_000
+FIRST = 62_000
 NEAREST = 20
 
 
@@ -48,11 +52,25 @@ def draw(folder: Path, count: int, first: int) -> None:
             page.image.save(folder / f"{kind}-{seed}{name}.png", compress_level=1)
 
 
+def draw_screens(folder: Path, count: int, seed: int) -> None:
+    """Draw so many screens of one app, with other text on each."""
+    for number in range(count):
+        screen = app_screen(seed, number).image
+        screen.save(folder / f"{number:05}.png", compress_level=1)
+
+
+def processor_seconds() -> float:
+    """Of this process and those that it waited for."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def measure(folders: list[str], presets: Sequence[Preset], cache: Path) -> dict[str, Any]:
     """Count the pairs that stand in one group at each preset, and name the nearest."""
     result: dict[str, Any] = {}
     options = RunOptions(cache=cache)
     for preset in presets:
+        start = processor_seconds()
         found = find_duplicates(folders, "auto", preset=preset, options=options)
         joined = [
             (one.distance or other.distance or 0.0, one.picture.file.path, other.picture.file.path)
@@ -65,7 +83,8 @@ def measure(folders: list[str], presets: Sequence[Preset], cache: Path) -> dict[
             "pairs": pairs,
             "joined": len(joined),
             "upper_bound_95": upper_bound(len(joined), pairs),
-            "seconds": round(found.seconds.total, 1),
+            "groups": len(found.groups),
+            "processor_seconds": round(processor_seconds() - start, 1),
             "nearest": [
                 f"{distance:.2f} {Path(one).parent.name}/{Path(one).name} {Path(other).name}"
                 for distance, one, other in sorted(joined)[:NEAREST]
@@ -79,30 +98,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="*")
     parser.add_argument("--drawn", type=int, default=0, help="pages to draw instead")
+    parser.add_argument("--screens", type=int, default=0, help="screens of one app to draw instead")
     parser.add_argument("--first", type=int, default=FIRST, help="the first seed of these")
     parser.add_argument("--presets", nargs="+", choices=PRESETS, default=PRESETS)
     parser.add_argument("--dry", action="store_true", help="print the result, write no file")
     given = parser.parse_args()
-    if bool(given.folders) == bool(given.drawn):
-        parser.error("give folders, or --drawn N")
+    drawn = given.drawn or given.screens
+    if sum(map(bool, (given.folders, given.drawn, given.screens))) != 1:
+        parser.error("give folders, --drawn N or --screens N")
     with tempfile.TemporaryDirectory() as made:
         folders = given.folders
-        if given.drawn:
-            folders = [f"{made}/pages"]
+        if drawn:
+            folders = [f"{made}/drawn"]
             Path(folders[0]).mkdir()
-            draw(Path(folders[0]), given.drawn, given.first)
+            (draw if given.drawn else draw_screens)(Path(folders[0]), drawn, given.first)
         result = measure(folders, given.presets, Path(made) / "cache")
     if given.dry:
         print(json.dumps(result, indent=1))
         return
     path = record.RESULTS / "different-pictures.json"
     document = json.loads(path.read_text()) if path.exists() else {}
-    names = " ".join(Path(folder).name for folder in given.folders)
-    command = f"python benchmarks/different_pictures.py {names or f'--drawn {given.drawn}'}"
+    what = f"--drawn {drawn}" if given.drawn else f"--screens {drawn}"
+    names = (
+        " ".join(Path(folder).name for folder in given.folders) or f"{what} --first {given.first}"
+    )
+    command = f"python benchmarks/different_pictures.py {names} --presets {' '.join(given.presets)}"
     about = record.machine(command, "numpy", "opencv-python-headless") | {"verdicts": VERSION}
     if given.drawn:
         about["seeds"] = [given.first, given.first + (given.drawn // 2 - 1) // len(KINDS)]
-    document["drawn" if given.drawn else "real"] = about | result
+    document["drawn" if given.drawn else f"screens {drawn}" if drawn else "real"] = about | result
     print(record.write("different-pictures", document))
 
 

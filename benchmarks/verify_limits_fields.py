@@ -45,7 +45,8 @@ HELD: dict[str, Held] = (
         Held("above", "refuses"),
         "max_blur max_recoloured max_repainted max_scale max_detail_ratio max_detail_ratio_drawn"
         " max_detail_ratio_faint_print max_detail_share_of_legibility max_detail_share_of_faint"
-        " max_detail_ratio_lone caption_max_among small_max_wide small_max_fine small_max_chroma"
+        " max_detail_ratio_lone max_peer_ratio caption_max_among small_max_wide small_max_fine"
+        " small_max_chroma"
         " figure_max_ground figure_max_shift max_colour_ratio max_colour_ratio_lone",
     )
     | _all(
@@ -53,7 +54,7 @@ HELD: dict[str, Held] = (
         "min_inliers min_inlier_share min_inliers_agreeing min_structured_blocks"
         " min_text_page_side rough_min_correlation min_overlap_pixels min_points min_blocks"
         " min_scale min_legibility caption_min_blocks small_min_correlation small_min_spread"
-        " small_min_edges figure_min_contrast",
+        " small_min_edges figure_min_contrast upright_min_share",
     )
     | _all(
         Held("above", "refuses", furthest=True),
@@ -91,7 +92,7 @@ HELD: dict[str, Held] = (
     | _all(Held("below", "with others", share=True), "min_pose_places")
     | _all(Held("above", "with others"), "compressed_max_share compressed_max_levels")
     | _all(Held("above", "chooses"), "compressed_max_away")
-    | _all(Held("below", "chooses"), "compressed_min_noise")
+    | _all(Held("below", "chooses"), "compressed_min_noise upright_max_worse")
     | _all(Held("above", "chooses", share=True), "edited_max_differing edited_max_hole")
     | _all(
         Held("above", "chooses", furthest=True), "max_even_luma max_even_chroma max_even_brighter"
@@ -134,6 +135,7 @@ OF_PLACES: tuple[str, ...] = tuple(
     moved_parts_difference moved_parts_per_noise moved_parts_min_area moved_parts_around
     moved_parts_around_per_noise moved_parts_border detail_least_error detail_flat_gradient
     detail_even_gradient print_min_gradient print_min_evenness lone_share lone_least_error
+    peer_min_edge upright_min_apart
     caption_least_error caption_least_ratio caption_own_share caption_least_edge
     colour_detail_least_error colour_detail_edge colour_lone_share in_place_even
     in_place_structure in_place_same in_place_other in_place_alike in_place_corner seen_variance
@@ -156,7 +158,9 @@ NOT_COVERED: tuple[str, ...] = tuple(
     max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
     compressed_min_count compressed_beyond compressed_same compressed_max_shape
     bend_min_points detail_same_scale detail_max_slope detail_min_bin detail_full_bin
-    print_min_blocks lone_min_side small_image_side min_overlay_side max_matches_for_poses
+    lone_sure_ratio lone_sure_excess
+    print_min_blocks peer_min_blocks lone_min_side small_image_side min_overlay_side
+    max_matches_for_poses
     max_matches_for_parts part_area
     max_stretch max_stretch_lean near_corner max_skew figure_min_frame figure_max_shape
     figure_min_pixels figure_min_side figure_max_lost figure_max_scale_of_letters
@@ -191,7 +195,8 @@ NO_LIMITS: tuple[str, ...] = tuple(
     correction_max_pixels correction_rounds correction_ridge detail_side detail_decoded_side
     detail_blur detail_floor detail_even_window detail_edge_weight detail_margin
     detail_gradients detail_error_floor detail_rank detail_excess print_shifts print_window
-    print_quantile lone_gap lone_margin flat_window flat_levels flat_level_width
+    print_quantile peer_step peer_quantile lone_gap lone_margin flat_window flat_levels
+    flat_level_width
     flat_span_share flat_near caption_rank caption_hidden_quantile caption_beside_quantile
     caption_near caption_next in_place_cell in_place_near in_place_corner_step small_open_levels
     small_tone_hold small_tone_rounds small_tone_scale small_contrast small_max_offset

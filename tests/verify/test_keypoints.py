@@ -212,6 +212,7 @@ def test_a_quarter_of_the_matches_have_to_be_inliers(inliers: int, enough: bool)
     places[inliers:] = np.random.default_rng(6).uniform((0, 0), (199, 99), (60 - inliers, 2))
     left = record(places, DESCRIPTORS)
     limits = {"affine_tolerance": 0.0005, "affine_iterations": 100_000, "max_matches_for_parts": -1}
+    limits["upright_min_share"] = 2.0
     with other_limits("keypoints", **limits):
         matrix = matrix_of_rows(left, record(PLACES, DESCRIPTORS), mirrored=False)
     assert (matrix is not None) == enough
@@ -229,7 +230,9 @@ def test_an_inlier_is_off_by_a_hundredth_of_the_longer_side_of_either_at_most(
     places[:15] += (0, off)  # half of them: no one matrix has both within 2 pixels
     both = record(places, DESCRIPTORS[:30]), record(PLACES[:30], DESCRIPTORS[:30], size)
     left, right = (Keypoints.of(one) for one in (both[::-1] if swapped else both))
-    with other_limits("keypoints", min_match_share=0.75, max_matches_for_parts=-1):
+    with other_limits(
+        "keypoints", min_match_share=0.75, max_matches_for_parts=-1, upright_min_share=2.0
+    ):
         assert len(list(matrices_from_keypoints(left, right, mirrored=False))) == found
 
 
@@ -318,3 +321,30 @@ def test_few_agree_among_many_matches_in_a_part_alone(
     left = record(places, DESCRIPTORS[:matches])
     left["angle"][9:matches] = RNG.integers(0, 256, matches - 9)
     assert (matrix_of_rows(left, right, mirrored=False) is not None) == found
+
+
+@pytest.mark.usefixtures("without_poses")
+def test_what_was_enlarged_and_shifted_alone_is_found_by_fewer_matches() -> None:
+    """As a page in a window: most letters match other ones, and those that do not lie together."""
+    rng = np.random.default_rng(7)
+    n, right_ones = len(DESCRIPTORS), 14
+    places = rng.uniform((0, 0), (199, 99), (n, 2))
+    others = rng.uniform((0, 0), (399, 199), (n, 2))
+    others[:right_ones] = 1.5 * places[:right_ones] + (60, 20)
+    left = record(others, DESCRIPTORS, (400, 200))
+    matrix = matrix_of_rows(left, record(places, DESCRIPTORS), mirrored=False)
+    assert matrix is not None
+    corners = project(matrix, np.array([[0, 1, 0.5], [0, 1, 0.5]]))
+    expected = [[60.25 / 400, 360.25 / 400, 210.25 / 400], [20.25 / 200, 170.25 / 200, 95.25 / 200]]
+    np.testing.assert_allclose(corners, expected, atol=4e-3)
+
+
+def test_few_matches_close_to_each_other_tell_no_shear() -> None:
+    """They are off by half a pixel; an affine matrix that fits them best is off by far more."""
+    rng = np.random.default_rng(8)
+    places = rng.uniform((60, 30), (110, 55), (16, 2))
+    left = record(np.rint(1.5 * places + (60, 20)), DESCRIPTORS[:16], (400, 200))
+    matrix = matrix_of_rows(left, record(np.rint(places), DESCRIPTORS[:16]), mirrored=False)
+    assert matrix is not None
+    corners = project(matrix, np.array([[0.0, 1], [0, 1]])) * [[400], [200]]
+    np.testing.assert_allclose(corners, [[60.25, 360.25], [20.25, 170.25]], atol=3)

@@ -33,7 +33,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [5],  # arrays of the size of the image
     "judge.py": [35, 3, 3, 3, 3],  # the version; 3 x 3
-    "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200],  # degrees; digits; bits; one by one
+    "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200, 6, 3],  # degrees; digits; bits; unknowns
     "channel_tones.py": [3],  # red, green, blue
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
@@ -269,8 +269,8 @@ KNOWN: dict[str, object] = {
     "detail_rank": 3,
     "max_detail_ratio": 13.0,
     "max_detail_ratio_drawn": 7.0,
-    "max_detail_share_of_legibility": 0.33,
-    "max_detail_ratio_faint_print": 3.2,
+    "max_detail_share_of_legibility": 0.30,
+    "max_detail_ratio_faint_print": 3.0,
     "detail_even_gradient": 1.0,
     "min_even_share_drawn": 0.6,
     "detail_excess": 30.0,
@@ -363,6 +363,9 @@ KNOWN: dict[str, object] = {
     "affine_tolerance": 0.01,
     "affine_iterations": 500,
     "affine_refinements": 10,
+    "upright_max_worse": 1.6,
+    "upright_min_apart": 8.0,
+    "upright_min_share": 0.15,
     "pose_no_weight_bits": 80,
     "max_matches_for_poses": 40,
     "max_matches_for_parts": 60,
@@ -487,6 +490,13 @@ KNOWN: dict[str, object] = {
     "lone_both_edges": 0.62,
     "lone_least_error": 2.0,
     "lone_min_excess": 2.0,
+    "lone_sure_ratio": 5.0,
+    "lone_sure_excess": 3.0,
+    "peer_min_edge": 5.0,
+    "peer_step": 1.5,
+    "peer_min_blocks": 12,
+    "peer_quantile": 0.75,
+    "max_peer_ratio": 1.8,
     "lone_min_side": 240,
     "lone_min_edge": 3.0,
     "brightened_levels": (64, 192),

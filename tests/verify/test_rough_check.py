@@ -62,3 +62,16 @@ def test_where_there_is_too_little_to_tell_nothing_is_rejected() -> None:
     assert agree_roughly(left, right // 100 + 100, np.eye(3))
     with other_limits("rough_check", rough_min_correlation=-1.0):
         assert agree_roughly(left, right, np.eye(3))
+
+
+def test_what_lies_beside_a_page_in_a_window_is_not_of_the_page() -> None:
+    """Pixels at its edges are mixed with a dark desktop, and there is little else on it."""
+    page = Image.new("L", (600, 840), "white")
+    for row in range(2):
+        page.paste(170, (60, 180 + 140 * row, 200 + 60 * row, 186 + 140 * row))
+    desktop = Image.new("L", (900, 1000), 25)
+    desktop.paste(page.resize((451, 631), Image.Resampling.LANCZOS), (233, 177))
+    matrix = np.array([[900 / 451, 0, -233 / 451], [0, 1000 / 631, -177 / 631], [0, 0, 1]])
+    assert agree_roughly(grey(page), grey(desktop), matrix)
+    assert agree_roughly(grey(desktop), grey(page), inverse(matrix))
+    assert not agree_roughly(grey(page), grey(desktop), off_by(0.1) @ matrix)

@@ -22,7 +22,7 @@ from imgsim.verify.local_differences import (
     block_means,
     lesser_gradient,
 )
-from imgsim.verify.lone_place import lone_ratio
+from imgsim.verify.lone_place import lone_ratio, peer_ratio
 from imgsim.verify.matrix import Band, Grey, Matrix
 from imgsim.verify.recording import record
 from imgsim.verify.text_page import are_text_pages, is_mostly_light
@@ -81,7 +81,9 @@ def compare_details(
     if errors is None:
         return Details(0.0, drawn=False, matrix=None)
     page = _is_page(errors)
-    drawing = not page and any(is_drawing(image) for image in errors.originals)
+    # in a small copy of a drawing little is even
+    finer = [image for image in (left, right) if max(image.shape) > max(errors.originals[0].shape)]
+    drawing = not page and any(is_drawing(image) for image in (*errors.originals, *finer))
     even_share = errors.even_share()
     drawn = page or drawing or even_share > LIMITS.min_even_share_drawn
     on_both = False
@@ -100,6 +102,9 @@ def compare_details(
         lone = lone_ratio(errors)
         record("max_detail_ratio_lone", lone)
         distance = max(distance, lone / LIMITS.max_detail_ratio_lone)
+    peers = peer_ratio(errors)
+    record("max_peer_ratio", peers)
+    distance = max(distance, peers / LIMITS.max_peer_ratio)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
     if on_both:

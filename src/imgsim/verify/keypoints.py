@@ -190,9 +190,68 @@ def _fit_affine(
     if affine is not None:
         record("min_match_share", np.count_nonzero(inliers) / len(one))
     if affine is None or np.count_nonzero(inliers) < enough:
+        upright = _upright_by_pairs(points, target, tolerance)
+        return None if upright is None else _in_units(upright, left, right)
+    affine, inliers = fit(LIMITS.affine_refinements)
+    if affine is None:
         return None
-    affine, _ = fit(LIMITS.affine_refinements)
-    return None if affine is None else _in_units(affine, left, right)
+    agreeing = inliers.ravel() > 0
+    upright = _upright(points[agreeing], target[agreeing], affine)
+    return _in_units(affine if upright is None else upright, left, right)
+
+
+def _upright(
+    points: NDArray[Any], target: NDArray[Any], affine: NDArray[Any]
+) -> NDArray[np.float64] | None:
+    """The matrix, shape (2, 3), that enlarges and shifts alone, if it fits matches as well.
+
+    Few matches that lie close to each other tell little of what an affine one does elsewhere.
+    """
+    enlarged = _fit_upright(points, target)
+    errors = [
+        np.square(points @ matrix[:, :2].T + matrix[:, 2] - target).sum()
+        for matrix in (affine, enlarged)
+    ]
+    # by what is left of each coordinate where 6 or 3 numbers are fitted
+    spare = max(1, 2 * len(points) - 6)
+    worse = errors[1] / (spare + 3) / max(errors[0] / spare, 1e-9)
+    record("upright_max_worse", worse)
+    return enlarged if worse <= LIMITS.upright_max_worse else None
+
+
+def _fit_upright(points: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
+    middle, other = points.mean(axis=0), target.mean(axis=0)
+    apart = points - middle
+    scale = float((apart * (target - other)).sum() / max(np.square(apart).sum(), 1e-9))
+    return np.column_stack([scale * np.eye(2), other - scale * middle])
+
+
+def _upright_by_pairs(
+    points: NDArray[Any], target: NDArray[Any], tolerance: float
+) -> NDArray[np.float64] | None:
+    """The matrix, shape (2, 3), that enlarges and shifts alone, by which most matches agree.
+
+    Two of them give one, so it is found among many wrong ones: those of letters.
+    """
+    one, other = np.triu_indices(len(points), 1)
+    apart, target_apart = points[one] - points[other], target[one] - target[other]
+    length = np.square(apart).sum(axis=1)
+    scale = (apart * target_apart).sum(axis=1) / np.maximum(length, 1e-9)
+    off = np.abs(scale[:, None] * apart - target_apart).max(axis=1)
+    sides = np.sqrt(length)
+    kept = (off <= tolerance) & (sides > LIMITS.upright_min_apart * tolerance)
+    kept &= (scale > LIMITS.min_scale) & (scale < LIMITS.max_scale)
+    if not kept.any():
+        return None
+    scale, one = scale[kept], one[kept]
+    shift = target[one] - scale[:, None] * points[one]
+    errors = np.abs(scale[:, None, None] * points + shift[:, None] - target).max(axis=2)
+    agreeing = errors <= tolerance
+    best = agreeing[agreeing.sum(axis=1).argmax()]
+    record("upright_min_share", best.mean())
+    if best.sum() < LIMITS.min_keypoint_matches or best.mean() < LIMITS.upright_min_share:
+        return None
+    return _fit_upright(points[best], target[best])
 
 
 def _in_units(affine: NDArray[Any], left: Keypoints, right: Keypoints) -> Matrix:

@@ -1,5 +1,6 @@
-"""Tells whether two images differ at one small place alone, where both have something: a digit
-of a time stamp that was burnt into a photo, say."""
+"""Tells whether two images differ at a small place alone, where both have something: a digit of a
+time stamp that was burnt into a photo, say; and whether edges differ by more than those as strong.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from imgsim.verify.blocks import Map
 from imgsim.verify.captions import own_edges
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import BlockErrors, top_of
+from imgsim.verify.median import quantile
 from imgsim.verify.recording import record
 
 
@@ -19,7 +21,8 @@ def lone_ratio(errors: BlockErrors) -> float:
     Compression, another size or cut-off light leave the largest errors at many places, the next
     one hardly less than the largest. A token that was replaced differs by far more than all that
     is not in its line, in a few blocks, and both images have edges there that the other one lacks.
-    What was added to one of them alone has none in the other one.
+    What was added to one of them alone has none in the other one; it counts where the rest agrees
+    far better.
 
     Parameters
     ----------
@@ -42,14 +45,55 @@ def lone_ratio(errors: BlockErrors) -> float:
     record("lone_max_blocks", np.count_nonzero(differs[line]))
     if np.count_nonzero(differs[line]) > LIMITS.lone_max_blocks:
         return 0.0
-    if top_of(errors.ratio[line]) < top or not _have_both_edges(errors, differs, line):
+    if top_of(errors.ratio[line]) < top:
         return 0.0
     counts = errors.inside & (errors.error > LIMITS.lone_least_error)
     elsewhere = np.where(counts, errors.error / errors.noise.expected(errors.gradient), 0)
     elsewhere[line] = 0
     beside = top_of(elsewhere)
     record("lone_min_excess", top / max(beside, 1e-3))
-    return top if beside <= top / LIMITS.lone_min_excess else 0.0
+    if beside > top / LIMITS.lone_min_excess:
+        return 0.0
+    if top > LIMITS.lone_sure_ratio and beside <= top / LIMITS.lone_sure_excess:
+        return top  # a sign, say, that one of them lacks
+    return top if _have_both_edges(errors, differs, line) else 0.0
+
+
+def peer_ratio(errors: BlockErrors) -> float:
+    """Return the error of strong edges as a multiple of that of most edges as strong.
+
+    In a dark picture what is expected follows from grain and faint edges, and is much for the
+    letters over it. Letters that stayed tell what is expected of the others.
+
+    Parameters
+    ----------
+    errors : BlockErrors
+
+    Returns
+    -------
+    float
+        The third largest ratio of blocks in which both images have edges that the other one lacks;
+        0 if it is not sought, since not even other blocks have more than is let pass.
+    """
+    strong = errors.inside & (errors.gradient > LIMITS.peer_min_edge)
+    differs = strong & (errors.error > LIMITS.detail_least_error)
+    if np.count_nonzero(differs) < LIMITS.detail_rank:
+        return 0.0
+    steps = np.log(errors.gradient[strong] / LIMITS.peer_min_edge) / np.log(LIMITS.peer_step)
+    bins = steps.astype(np.int64)
+    error = errors.error[strong]
+    usual = np.full(len(error), np.inf)
+    for number in np.unique(bins[differs[strong]]):
+        peers = bins == number
+        if np.count_nonzero(peers) >= LIMITS.peer_min_blocks:
+            usual[peers] = max(LIMITS.detail_floor, quantile(error[peers], LIMITS.peer_quantile))
+    ratio = np.zeros_like(errors.error)
+    ratio[strong] = error / usual
+    ratio[~differs] = 0
+    if top_of(ratio) <= LIMITS.max_peer_ratio:
+        return 0.0
+    _, own = own_edges(errors.images)
+    return top_of(np.where(np.minimum(*own) > LIMITS.peer_min_edge**2, ratio, 0))
 
 
 def _nearest_to_peak(differs: NDArray[np.bool_], ratio: Map) -> NDArray[np.bool_]:
