@@ -295,8 +295,8 @@ class _Signs:
             from_other = (made[1] or own) and not other and not made[0]
         if from_own:
             self.add("reencoded", "compressed again from the kept file")
-            if self._may_be_mended():
-                self.unsure.append(WHICH_FIRST)
+            if self._may_be_mended() or not _keeps_steps(self.other):
+                self.unsure.append(WHICH_FIRST)  # an edit of either may be compressed so
         elif from_other:
             self.add("fuller", COMPRESSED_FROM)
         elif m.step_ratio and not self._scaled():
