@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from imgsim.decode.metadata import Metadata
-from imgsim.group.evidence import WHICH_FIRST, Sign, Signs, signs_of
+from imgsim.group.evidence import HIDDEN_EDIT, WHICH_FIRST, Sign, Signs, signs_of
 from imgsim.group.keep import Candidate
 from imgsim.group.roles import FROM_CAMERA, with_role
 from imgsim.types import Member
@@ -58,6 +58,19 @@ def test_what_white_hides_is_no_copy(role: str) -> None:
     member = role_of(COPY[role], alpha=True)
     assert member.role == "near"
     assert "transparency" in member.why
+
+
+def test_what_may_hide_an_edit_is_no_copy_but_of_what_a_camera_wrote() -> None:
+    """WebP, HEIC and AVIF made from a JPEG: noise of two levels passes for their compression."""
+    signs = replace(COPY["reencoded"], unsure=(HIDDEN_EDIT,))
+    member = role_of(signs)
+    assert (member.role, member.why) == ("near", f"not sure: {HIDDEN_EDIT}")
+    assert role_of(signs, CAMERA).role == "reencoded"
+    lossy = picture("b", format="WEBP")
+    fits = replace(EQUAL, steps=((0.1, 0.1, 0.0, 1.8, 0.9, 9.0, 0.0, 0.0), None))
+    told = signs_of(picture("a"), lossy, SAME, fits)
+    assert [one.role for one in told.signs] == ["reencoded"]
+    assert told.unsure == (HIDDEN_EDIT,)
 
 
 def test_a_damaged_file_is_not_called_fuller() -> None:

@@ -17,6 +17,7 @@ from imgsim.types import Picture, Verdict
 COMPRESSED_FROM = "the kept file was compressed from it"
 ENLARGED_FROM = "the kept file was enlarged from it"
 WHICH_FIRST = "which of the two came first"
+HIDDEN_EDIT = "whether its compression hides an edit"
 LESS_DETAIL = "whether the kept file has more detail"
 MORE_DETAIL = "whether it has more detail"
 
@@ -295,8 +296,10 @@ class _Signs:
             from_other = (made[1] or own) and not other and not made[0]
         if from_own:
             self.add("reencoded", "compressed again from the kept file")
-            if self._may_be_mended() or not _keeps_steps(self.other):
-                self.unsure.append(WHICH_FIRST)  # an edit of either may be compressed so
+            if self._may_be_mended():
+                self.unsure.append(WHICH_FIRST)
+            if not _keeps_steps(self.other):
+                self.unsure.append(HIDDEN_EDIT)
         elif from_other:
             self.add("fuller", COMPRESSED_FROM)
         elif m.step_ratio and not self._scaled():

@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from imgsim.decode.metadata import Metadata, only_here
-from imgsim.group.evidence import COMPRESSED_FROM, ENLARGED_FROM, LESS_DETAIL, WHICH_FIRST, Signs
+from imgsim.group.evidence import (
+    COMPRESSED_FROM,
+    ENLARGED_FROM,
+    HIDDEN_EDIT,
+    LESS_DETAIL,
+    WHICH_FIRST,
+    Signs,
+)
 from imgsim.group.keep import Candidate
 from imgsim.measure.differences import Differences
 from imgsim.types import ROLES, Group, Member, Role
@@ -76,7 +83,9 @@ def _same_picture(
     """The role of a member that has no other sign than fewer pixels or more compression."""
     roles: list[Role] = [role for role in ("smaller", "reencoded") if role in told]
     only_kept_fits = kept.camera_fits and not other.camera_fits
-    settled = (LESS_DETAIL, WHICH_FIRST) if only_kept_fits else ()
+    if HIDDEN_EDIT in signs.unsure:  # told as that of a file whose steps are not known at all
+        roles = [role for role in roles if role != "reencoded"]
+    settled = (LESS_DETAIL, WHICH_FIRST, HIDDEN_EDIT) if only_kept_fits else ()
     unsure = [one for one in signs.unsure if one not in settled]
     if signs.unexplained:
         unsure.append(signs.unexplained)
