@@ -82,7 +82,15 @@ def test_every_option_in_a_page_exists(page: str) -> None:
     used = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", PAGES[page]))
     of_others = {
         *("--quiet", "--editable", "--list", "--resolution"),  # pip, just, uv
-        *("--pictures", "--repeat", "--only", "--add", "--minutes"),  # benchmarks
+        *(
+            "--pictures",
+            "--repeat",
+            "--only",
+            "--add",
+            "--minutes",
+            "--drawn",
+            "--screens",
+        ),  # benchmarks
         *("--golden", "--update-golden"),  # imgsim.testing
         "--strict",
     }
