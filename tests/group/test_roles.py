@@ -73,6 +73,20 @@ def test_what_may_hide_an_edit_is_no_copy_but_of_what_a_camera_wrote() -> None:
     assert told.unsure == (HIDDEN_EDIT,)
 
 
+def test_copied_metadata_make_no_camera_file_of_a_worse_one() -> None:
+    """A small file with the camera's EXIF beside a better one without."""
+    assert not Candidate(picture("a", width=9, height=9, format="WEBP"), CAMERA).camera_fits
+    assert Candidate(picture("a", width=9, height=9, format="HEIF"), CAMERA).camera_fits
+    kept, other = picture("a", width=9, height=9), picture("b", width=9, height=9, format="HEIF")
+    roles = []
+    for more in (0, 1):
+        size = kept.file.size_bytes + more
+        larger = replace(other, file=replace(other.file, size_bytes=size))
+        ends = Candidate(kept, CAMERA), Candidate(larger, NONE)
+        roles.append(with_role(Member(larger, "near", 0.0, None), *ends, Signs(), EQUAL).role)
+    assert roles == ["reencoded", "near"]
+
+
 def test_a_damaged_file_is_not_called_fuller() -> None:
     kept, damaged = picture("a"), picture("b", damage="its last rows are missing")
     ends = Candidate(kept, NONE), Candidate(damaged, NONE)

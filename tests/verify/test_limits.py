@@ -496,6 +496,8 @@ KNOWN: dict[str, object] = {
     "peer_step": 1.5,
     "peer_min_blocks": 12,
     "peer_quantile": 0.75,
+    "peer_max_share": 0.7,
+    "peer_max_edges": 0.05,
     "max_peer_ratio": 1.8,
     "lone_min_side": 240,
     "lone_min_edge": 3.0,

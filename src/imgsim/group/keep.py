@@ -39,6 +39,9 @@ _FORMATS = {
 _EXPORTS = frozenset({"JPEG2000", "WEBP", "AVIF", "JXL", "JPEG XL"})
 """Formats in which programs save with loss what a camera wrote in another one."""
 
+_NO_CAMERA = {"WEBP", "AVIF", "JXL", "PNG", "GIF", "BMP"}
+"""Formats that cameras do not write, whatever metadata was copied into such a file."""
+
 _KNOWN_FORMATS = _FORMATS.keys() | {suffix[1:] for suffix in IMAGE_SUFFIXES} | {"raw"}
 _HAS: dict[str, Callable[[Metadata], bool]] = {
     "exif": lambda m: m.has_exif,
@@ -96,7 +99,8 @@ class Candidate:
             return True
         taken = sorted((data.taken_width, data.taken_height))
         return bool(
-            (data.make or data.model)
+            facts.format not in _NO_CAMERA
+            and (data.make or data.model)
             and data.date_taken
             and (taken == sorted((facts.width, facts.height)) or not taken[0])
             and not self.edited_by_name

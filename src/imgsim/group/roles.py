@@ -112,6 +112,8 @@ def _same_picture(
         # else each may be what the other was made from, however little they differ
         if not only_kept_fits or math.hypot(*measured.own[1]) > little:
             return _with(member, "near", (), f"not sure {WHICH_FIRST}")
+        if other.picture.file.size_bytes > kept.picture.file.size_bytes:  # EXIF can be copied
+            return _with(member, "near", (), "not sure which of the two was compressed less")
         roles = ["reencoded"]
         told["reencoded"] = "another encoding of the picture that the camera wrote"
     return _with(member, roles[0], roles[1:], "; ".join(told[role] for role in roles))

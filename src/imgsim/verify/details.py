@@ -23,7 +23,7 @@ from imgsim.verify.local_differences import (
     lesser_gradient,
 )
 from imgsim.verify.lone_place import lone_ratio, peer_ratio
-from imgsim.verify.matrix import Band, Grey, Matrix
+from imgsim.verify.matrix import Band, Grey, Matrix, nearest_orientation
 from imgsim.verify.recording import record
 from imgsim.verify.text_page import are_text_pages, is_mostly_light
 
@@ -102,9 +102,11 @@ def compare_details(
         lone = lone_ratio(errors)
         record("max_detail_ratio_lone", lone)
         distance = max(distance, lone / LIMITS.max_detail_ratio_lone)
-    peers = peer_ratio(errors)
-    record("max_peer_ratio", peers)
-    distance = max(distance, peers / LIMITS.max_peer_ratio)
+    if page or drawing or nearest_orientation(matrix) is not None:
+        # what was cut or tilted may lie a little beside the other one, all the more at its ends
+        peers = peer_ratio(errors)
+        record("max_peer_ratio", peers)
+        distance = max(distance, peers / LIMITS.max_peer_ratio)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
     if on_both:

@@ -872,6 +872,12 @@ class Limits(NamedTuple):
     """Blocks with such edges, below which nothing is said of them."""
     peer_quantile: float = 0.75
     """Quantile of their errors that is usual."""
+    peer_max_share: float = 0.7
+    """Share of the strong edges that differ, above which nothing stayed to hold them against, if
+    they are not letters alone. Of photos under strong noise or blur 0.72 and more do."""
+    peer_max_edges: float = 0.05
+    """Share of the blocks that have strong edges, up to which these may be letters alone: 0.02 to
+    0.03 in dark pictures with a line of print, 0.08 and more in photos under noise."""
     max_peer_ratio: float = 1.8
     """Ratio of the error of a block to that, up to which a picture is a copy. Of 1,451 copies of
     photos under captions and time stamps, also dark ones, and of photos by 20 changes, one has more

@@ -77,8 +77,15 @@ def peer_ratio(errors: BlockErrors) -> float:
     """
     strong = errors.inside & (errors.gradient > LIMITS.peer_min_edge)
     differs = strong & (errors.error > LIMITS.detail_least_error)
-    if np.count_nonzero(differs) < LIMITS.detail_rank:
+    different = np.count_nonzero(differs)
+    if different < LIMITS.detail_rank:
         return 0.0
+    edges = np.count_nonzero(strong)
+    if (
+        different > LIMITS.peer_max_share * edges
+        and edges > LIMITS.peer_max_edges * np.count_nonzero(errors.inside)
+    ):
+        return 0.0  # noise or blur is all over it, and no letters stayed
     steps = np.log(errors.gradient[strong] / LIMITS.peer_min_edge) / np.log(LIMITS.peer_step)
     bins = steps.astype(np.int64)
     error = errors.error[strong]
