@@ -195,8 +195,8 @@ NO_LIMITS: tuple[str, ...] = tuple(
     correction_max_pixels correction_rounds correction_ridge detail_side detail_decoded_side
     detail_blur detail_floor detail_even_window detail_edge_weight detail_margin
     detail_gradients detail_error_floor detail_rank detail_excess print_shifts print_window
-    print_quantile peer_max_share peer_max_edges peer_step peer_quantile lone_gap lone_margin
-    flat_window flat_levels flat_level_width
+    print_quantile peer_max_share peer_max_edges peer_max_corner peer_step peer_quantile lone_gap
+    lone_margin flat_window flat_levels flat_level_width
     flat_span_share flat_near caption_rank caption_hidden_quantile caption_beside_quantile
     caption_near caption_next in_place_cell in_place_near in_place_corner_step small_open_levels
     small_tone_hold small_tone_rounds small_tone_scale small_contrast small_max_offset

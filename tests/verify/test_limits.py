@@ -498,6 +498,7 @@ KNOWN: dict[str, object] = {
     "peer_quantile": 0.75,
     "peer_max_share": 0.7,
     "peer_max_edges": 0.05,
+    "peer_max_corner": 0.03,
     "max_peer_ratio": 1.8,
     "lone_min_side": 240,
     "lone_min_edge": 3.0,

@@ -102,7 +102,7 @@ def compare_details(
         lone = lone_ratio(errors)
         record("max_detail_ratio_lone", lone)
         distance = max(distance, lone / LIMITS.max_detail_ratio_lone)
-    if page or drawing or nearest_orientation(matrix) is not None:
+    if page or nearest_orientation(matrix, LIMITS.peer_max_corner) is not None:
         # what was cut or tilted may lie a little beside the other one, all the more at its ends
         peers = peer_ratio(errors)
         record("max_peer_ratio", peers)

@@ -878,6 +878,9 @@ class Limits(NamedTuple):
     peer_max_edges: float = 0.05
     """Share of the blocks that have strong edges, up to which these may be letters alone: 0.02 to
     0.03 in dark pictures with a line of print, 0.08 and more in photos under noise."""
+    peer_max_corner: float = 0.03
+    """Share of a side by which a corner may be off, at most, where letters of a photo or drawing
+    are held against others: what was tilted may lie beside the other one at its ends."""
     max_peer_ratio: float = 1.8
     """Ratio of the error of a block to that, up to which a picture is a copy. Of 1,451 copies of
     photos under captions and time stamps, also dark ones, and of photos by 20 changes, one has more

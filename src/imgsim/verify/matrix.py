@@ -90,16 +90,18 @@ def orientation_matrix(how: Orientation) -> Matrix:
     return matrix
 
 
-def nearest_orientation(matrix: Matrix) -> Orientation | None:
+def nearest_orientation(matrix: Matrix, max_off: float = LIMITS.near_corner) -> Orientation | None:
     """Return the turn or flip of a whole picture that a matrix is near, if any.
 
     Parameters
     ----------
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates to unit coordinates.
+    max_off : float
+        Share of a side by which a corner may be off.
     """
     off = np.abs(projected_corners(matrix) - _oriented_corners()).max(axis=(1, 2))
-    near = np.flatnonzero(off < LIMITS.near_corner)
+    near = np.flatnonzero(off < max_off)
     return ORIENTATIONS[int(near[0])] if len(near) else None
 
 
