@@ -214,16 +214,14 @@ class Decided:
         return self._ranks[file]
 
     def _rank_of(self, file: SeenFile) -> tuple[int, int]:
-        own = self._of(file.digest)
-        latest = self._preferring(file)
         said = self._said_of(file)
         if said is not None and said[1] == 0:
             return _NAMED, int(self._decisions[said[0]].files[0].digest != file.digest)
-        if not latest or 0 not in own[latest[0]]:  # another one is to be kept in its place
+        latest = next(iter(self._preferring(file)), None)
+        if latest is None or 0 not in self._of(file.digest)[latest]:  # another one is to be kept
             return NOT_KEPT
-        return 1 + (said is not None), int(
-            self._decisions[latest[0]].files[0].digest != file.digest
-        )
+        other_bytes = self._decisions[latest].files[0].digest != file.digest
+        return 1 + (said is not None), int(other_bytes)
 
     def _preferring(self, file: SeenFile) -> list[int]:
         """The decisions on a content that prefer a file, the last one first."""

@@ -39,7 +39,7 @@ _FORMATS = {
 _EXPORTS = frozenset({"JPEG2000", "WEBP", "AVIF", "JXL", "JPEG XL"})
 """Formats in which programs save with loss what a camera wrote in another one."""
 
-_NO_CAMERA = {"WEBP", "AVIF", "JXL", "PNG", "GIF", "BMP"}
+_NO_CAMERA = _EXPORTS | {"PNG", "GIF", "BMP"}
 """Formats that cameras do not write, whatever metadata was copied into such a file."""
 
 _KNOWN_FORMATS = _FORMATS.keys() | {suffix[1:] for suffix in IMAGE_SUFFIXES} | {"raw"}

@@ -73,7 +73,8 @@ def peer_ratio(errors: BlockErrors) -> float:
     -------
     float
         The third largest ratio of blocks in which both images have edges that the other one lacks;
-        0 if it is not sought, since not even other blocks have more than is let pass.
+        0 if it is not sought, since not even other blocks have more than is let pass, or nothing
+        stayed to hold them against.
     """
     strong = errors.inside & (errors.gradient > LIMITS.peer_min_edge)
     differs = strong & (errors.error > LIMITS.detail_least_error)
