@@ -72,7 +72,7 @@ class LocalFeatures(Extractor):
     """Hash and keypoints of the grey image, and its colours, one `LAYOUT` record as bytes."""
 
     name: ClassVar[str] = "local-features"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     needs_pixels_again: ClassVar[bool] = True
 
     @property

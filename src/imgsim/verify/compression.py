@@ -31,8 +31,26 @@ from imgsim.verify.matrix import Grey, Matrix, inverse, nearest_orientation, ori
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.recording import record
 from imgsim.verify.small import Pixels
+from imgsim.verify.two_levels import has_two_levels
 
 _BLOCK = 8  # of a JPEG
+
+
+@dataclass(frozen=True, slots=True)
+class Compressed:
+    """How far two pictures are from one being the other, strongly compressed.
+
+    Attributes
+    ----------
+    distance : float
+        At most 1, the limit of the preset normal, if one is; `Limits.edited_difference` if but for
+        a place.
+    original : ndarray of uint8, shape (h, w)
+        The one that was compressed.
+    """
+
+    distance: float
+    original: Grey
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +74,10 @@ class _Steps:
         return in_rows(scaled_table(self.quality))
 
 
-def distance_by_compression(
+def compare_compressed(
     left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix
-) -> float | None:
-    """Return how far two pictures are from one being the other, strongly compressed.
+) -> Compressed | None:
+    """Compare two pictures, one of which may be the other, strongly compressed.
 
     Parameters
     ----------
@@ -69,10 +87,9 @@ def distance_by_compression(
 
     Returns
     -------
-    float or None
-        At most 1, the limit of the preset normal, if one is; `Limits.edited_difference` if but
-        for a place. None if that is not told: neither was strongly compressed, one is not all of
-        the other, or they differ all over.
+    Compressed or None
+        None if that is not told: neither was strongly compressed, one is not all of the other,
+        they differ all over, or the other one has two levels alone.
 
     Raises
     ------
@@ -88,12 +105,17 @@ def distance_by_compression(
         steps = None if how is None else _steps_of(grey)
         if how is None or steps is None or other.detail_rgb is None:
             continue
-        ways = _at_size(oriented(other.grey(side), how), grey.shape)
+        original = other.grey(side)
+        if has_two_levels(original):
+            continue
+        ways = _at_size(oriented(original, how), grey.shape)
         unexplained = [_unexplained(grey, brought, steps.table) for brought in ways]
         share, most = min(unexplained, default=(np.inf, np.inf))
         if most > LIMITS.compressed_other_levels and share <= LIMITS.compressed_other_share:
             # of two copies, both strongly compressed, neither is what the other one was made from
-            return None if _steps_of(other.grey(side)) else LIMITS.edited_difference
+            if _steps_of(original):
+                return None
+            return Compressed(LIMITS.edited_difference, original)
         if share > LIMITS.compressed_max_share or most > LIMITS.compressed_max_levels:
             continue
         colours = _compressed_colours(other.detail_rgb(), steps.quality)
@@ -102,7 +124,7 @@ def distance_by_compression(
             most / LIMITS.compressed_max_levels,
             recoloured_shares(colours, image.colours, back).distance,
         )
-        return float(distance) if distance <= 1 else None
+        return Compressed(float(distance), original) if distance <= 1 else None
     return None
 
 

@@ -20,6 +20,7 @@ from imgsim.verify.local_differences import (
     block_error,
     block_errors,
     block_means,
+    even_share_of,
     lesser_gradient,
 )
 from imgsim.verify.lone_place import lone_ratio, peer_ratio
@@ -59,7 +60,12 @@ class Details:
 
 @staged("details")
 def compare_details(
-    left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band] = ()
+    left: Grey,
+    right: Grey,
+    matrix: Matrix,
+    excluded: Sequence[Band] = (),
+    *,
+    original: Grey | None = None,
 ) -> Details:
     """Compare two aligned pictures at the finest size that both have.
 
@@ -71,6 +77,9 @@ def compare_details(
     excluded : sequence of (float, float)
         Rows of the left image to leave out, from and to, as shares of its height, unless they
         are pages of text or nearly even.
+    original : ndarray of uint8, shape (h, w), optional
+        The one of the two that alone tells whether they are drawings: strong compression makes
+        photos even.
 
     Returns
     -------
@@ -83,8 +92,11 @@ def compare_details(
     page = _is_page(errors)
     # in a small copy of a drawing little is even
     finer = [image for image in (left, right) if max(image.shape) > max(errors.originals[0].shape)]
-    drawing = not page and any(is_drawing(image) for image in (*errors.originals, *finer))
-    even_share = errors.even_share()
+    if original is None:
+        drawing = not page and any(is_drawing(image) for image in (*errors.originals, *finer))
+        even_share = errors.even_share()
+    else:
+        drawing, even_share = not page and is_drawing(original), even_share_of(original)
     drawn = page or drawing or even_share > LIMITS.min_even_share_drawn
     on_both = False
     # words over a photo are an overlay; words in a page are its text

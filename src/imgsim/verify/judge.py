@@ -16,7 +16,7 @@ from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
 from imgsim.verify.channel_tones import in_one_tone
 from imgsim.verify.colour_details import colour_distance
 from imgsim.verify.colours import may_differ_in_place, recoloured_shares
-from imgsim.verify.compression import distance_by_compression
+from imgsim.verify.compression import Compressed, compare_compressed
 from imgsim.verify.details import Details, compare_details
 from imgsim.verify.exposure import are_two_shots, lies_beside
 from imgsim.verify.in_place import Screen, differ_in_place
@@ -269,20 +269,31 @@ def _judge_aligned(
             break
     if details_of is None:
         return best
-    explained = _by_compression(best, *details_of)
+    compressed = _compressed(best, *details_of)
+    explained = best if compressed is None else _by_compression(best, compressed)
     if not needed.in_detail(explained):
         return explained
-    return _with_details(explained, *details_of, of_drawing=best.residual)
+    original = None
+    if compressed is not None and compressed.distance <= 1:
+        original = compressed.original
+    return _with_details(explained, *details_of, of_drawing=best.residual, original=original)
 
 
-def _by_compression(
-    verdict: Verdict, left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison
-) -> Verdict:
+def _by_compression(verdict: Verdict, compressed: Compressed) -> Verdict:
     """The verdict by what strong compression makes of one picture, if the other one is that.
 
     It is nearer then than by its pixels, or not as near: other digits are hidden by what
     compression does around them.
     """
+    if compressed.distance <= 1:
+        return replace(verdict, residual=min(compressed.distance, verdict.residual))
+    return replace(verdict, residual=max(compressed.distance, verdict.residual))
+
+
+def _compressed(
+    verdict: Verdict, left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison
+) -> Compressed | None:
+    """What is told of strong compression, where it can be what keeps two pictures apart."""
     residual = comparison.residual
     record("compressed_min_noise", residual.noise)
     if not (
@@ -290,14 +301,9 @@ def _by_compression(
         and verdict.whole
         and not residual.text_page
         and residual.noise >= LIMITS.compressed_min_noise
-        and not any(has_two_levels(image.grey(LIMITS.detail_side)) for image in (left, right))
     ):
-        return verdict
-    distance = distance_by_compression(left, right, comparison.aligned.matrix)
-    if distance is None:
-        return verdict
-    nearer = min(distance, verdict.residual)
-    return replace(verdict, residual=nearer if distance <= 1 else max(distance, verdict.residual))
+        return None
+    return compare_compressed(left, right, comparison.aligned.matrix)
 
 
 def _is_near(hypothesis: Matrix, matrix: Matrix) -> bool:
@@ -362,17 +368,21 @@ def _with_details(
     right: MultiscaleImage,
     comparison: _Comparison,
     of_drawing: float,
+    original: Grey | None,
 ) -> Verdict:
     """The verdict on pictures that would be accepted, with the distance of what is small.
 
     At loose, pictures may differ in a part; texts may not. `of_drawing` is the residual at least if
     the two are no photos: what is small is all that there is, and compression may hide it.
+    `original` is the one that tells, where the other one is that, strongly compressed.
     """
     side = LIMITS.detail_side
     matrix, bands = comparison.aligned.matrix, comparison.residual.bands
     if verdict.residual < LIMITS.two_levels_distance and _is_another_design(left, right, matrix):
         verdict = replace(verdict, residual=LIMITS.two_levels_distance)
-    details = compare_details(left.grey(side), right.grey(side), matrix, bands)
+    details = compare_details(
+        left.grey(side), right.grey(side), matrix, bands, original=original
+    )
     if verdict.residual <= 1 < details.distance and not details.drawn:
         details = _details_in_one_tone(left, right, matrix, bands) or details
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
@@ -594,6 +604,11 @@ def _compare_beside_overlay(
     first = _align_and_compare(left, right, hypothesis, side, needed)
     if first is None or not first.residual.overlay:
         return first
+    if first.residual.blur >= LIMITS.soft_blur:  # edges that lie beside each other look like one
+        soft = _equally_soft(left, right, first.aligned, first.residual.blur)
+        again = _align_and_compare(*soft, first.aligned.matrix, side, needed)
+        if again is not None and not again.residual.overlay:
+            return again
     bands = first.residual.bands
     if has_moved_thing(first.aligned, bands):
         residual = replace(first.residual, overlay=0.0, bands=(), overlay_side=0)
@@ -632,8 +647,11 @@ def _align_and_compare(
     difference = residual.difference / _max_difference(residual)
     low, high = LIMITS.soft_moved
     if residual.blur >= LIMITS.soft_blur and low <= moved <= high and difference <= 1:
-        shift = _shift_of_soft(left, right, aligned, residual.blur, side, excluded)
-        moved = _relative_shift(min(shift, aligned.shift), residual, overlaid=bool(excluded))
+        images = _equally_soft(left, right, aligned, residual.blur)
+        soft = align(*images, aligned.matrix, side, excluded)
+        if soft is not None and _enough_points(soft, overlaid=bool(excluded)):
+            shift = min(soft.shift, aligned.shift)
+            moved = _relative_shift(shift, residual, overlaid=bool(excluded))
     cover = float(aligned.mask.mean())
     record("edited_min_cover", cover)
     counted = difference
@@ -666,10 +684,8 @@ def _record_best(comparison: _Comparison) -> None:
     record("edited_max_moved", comparison.moved)
 
 
-def _shift_of_soft(
-    left: Grey, right: Grey, aligned: Aligned, blur: float, side: int, excluded: Sequence[Band]
-) -> float:
-    """The shift of two aligned images, the sharper of which is blurred first; infinite if none.
+def _equally_soft(left: Grey, right: Grey, aligned: Aligned, blur: float) -> tuple[Grey, Grey]:
+    """Two aligned images, the sharper of which is blurred.
 
     A corner is tracked with far larger errors where it is soft in one of the images alone.
     """
@@ -678,17 +694,13 @@ def _shift_of_soft(
     def sharpness(image: Grey) -> float:
         return float(np.abs(cv2.Laplacian(image, cv2.CV_16S))[aligned.mask > 0].sum())
 
+    def blurred(image: Grey, sigma: float) -> Grey:
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
+
     if sharpness(aligned.left) > sharpness(aligned.right):
-        scale = max(left.shape) / max(aligned.left.shape)
-        left = np.asarray(cv2.GaussianBlur(left, (0, 0), blur * scale), np.uint8)
-    else:
-        area = abs(float(np.linalg.det(pixel_matrix(aligned.matrix, aligned.left, right)[:2, :2])))
-        sigma = blur / max(area, LIMITS.min_scale) ** 0.5
-        right = np.asarray(cv2.GaussianBlur(right, (0, 0), sigma), np.uint8)
-    soft = align(left, right, aligned.matrix, side, excluded)
-    if soft is None or not _enough_points(soft, overlaid=bool(excluded)):
-        return float("inf")
-    return soft.shift
+        return blurred(left, blur * max(left.shape) / max(aligned.left.shape)), right
+    area = abs(float(np.linalg.det(pixel_matrix(aligned.matrix, aligned.left, right)[:2, :2])))
+    return left, blurred(right, blur / max(area, LIMITS.min_scale) ** 0.5)
 
 
 def _may_be_edited(comparison: _Comparison) -> bool:

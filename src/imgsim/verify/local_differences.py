@@ -106,13 +106,27 @@ class BlockErrors:
         if not self.inside.any():
             return 0.0
         spread = min(_spread(image, self.mask) for image in self.images)
-        contrast = min(1.0, spread / LIMITS.contrast)
-        even = self.gradient[self.inside] < LIMITS.detail_even_gradient * contrast
-        return float(even.mean())
+        return _even_share(self.gradient[self.inside], spread)
 
     def top_ratio(self) -> float:
         """Return the ratio that counts, see `Limits.detail_rank`."""
         return top_of(self.ratio)
+
+
+def even_share_of(image: Grey) -> float:
+    """Return the share of the blocks of an image that have no structure.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (h, w)
+    """
+    levels = image.astype(np.float32)
+    return _even_share(lesser_gradient(levels, levels), float(levels.std()))
+
+
+def _even_share(gradient: Map, spread: float) -> float:
+    contrast = min(1.0, spread / LIMITS.contrast)
+    return float((gradient < LIMITS.detail_even_gradient * contrast).mean())
 
 
 def _spread(image: Map, mask: NDArray[np.uint8]) -> float:
