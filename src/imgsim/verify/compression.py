@@ -14,7 +14,6 @@ JPEG images, DFRWS 2003.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -26,6 +25,7 @@ from imgsim.decode.detail import dct_basis
 from imgsim.decode.jpeg_quality import in_rows, scaled_table
 from imgsim.verify.blocks import Map
 from imgsim.verify.colours import YCbCr, recoloured_shares
+from imgsim.verify.degraded import Degraded, at_size
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, inverse, nearest_orientation, oriented
 from imgsim.verify.multiscale import MultiscaleImage
@@ -34,23 +34,6 @@ from imgsim.verify.small import Pixels
 from imgsim.verify.two_levels import has_two_levels
 
 _BLOCK = 8  # of a JPEG
-
-
-@dataclass(frozen=True, slots=True)
-class Compressed:
-    """How far two pictures are from one being the other, strongly compressed.
-
-    Attributes
-    ----------
-    distance : float
-        At most 1, the limit of the preset normal, if one is; `Limits.edited_difference` if but for
-        a place.
-    original : ndarray of uint8, shape (h, w)
-        The one that was compressed.
-    """
-
-    distance: float
-    original: Grey
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +59,7 @@ class _Steps:
 
 def compare_compressed(
     left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix
-) -> Compressed | None:
+) -> Degraded | None:
     """Compare two pictures, one of which may be the other, strongly compressed.
 
     Parameters
@@ -87,7 +70,7 @@ def compare_compressed(
 
     Returns
     -------
-    Compressed or None
+    Degraded or None
         None if that is not told: neither was strongly compressed, one is not all of the other,
         they differ all over, or the other one has two levels alone.
 
@@ -96,7 +79,9 @@ def compare_compressed(
     OSError, DecodeError
         An image cannot be read.
     """
-    side = LIMITS.detail_side
+    orientation, side = nearest_orientation(matrix), LIMITS.detail_side
+    if orientation is None:
+        return None
     for image, other, way, back in (
         (left, right, matrix, inverse(matrix)),
         (right, left, inverse(matrix), matrix),
@@ -108,14 +93,14 @@ def compare_compressed(
         original = other.grey(side)
         if has_two_levels(original):
             continue
-        ways = _at_size(oriented(original, how), grey.shape)
+        ways = at_size(oriented(original, how), grey.shape)
         unexplained = [_unexplained(grey, brought, steps.table) for brought in ways]
         share, most = min(unexplained, default=(np.inf, np.inf))
         if most > LIMITS.compressed_other_levels and share <= LIMITS.compressed_other_share:
             # of two copies, both strongly compressed, neither is what the other one was made from
             if _steps_of(original):
                 return None
-            return Compressed(LIMITS.edited_difference, original)
+            return Degraded(LIMITS.edited_difference, original, orientation)
         if share > LIMITS.compressed_max_share or most > LIMITS.compressed_max_levels:
             continue
         colours = _compressed_colours(other.detail_rgb(), steps.quality)
@@ -124,7 +109,7 @@ def compare_compressed(
             most / LIMITS.compressed_max_levels,
             recoloured_shares(colours, image.colours, back).distance,
         )
-        return Compressed(float(distance), original) if distance <= 1 else None
+        return Degraded(float(distance), original, orientation) if distance <= 1 else None
     return None
 
 
@@ -147,25 +132,6 @@ def _steps_of(grey: Grey) -> _Steps | None:
         return None
     record("compressed_max_away", best.away)
     return best if best.away <= LIMITS.compressed_max_away else None
-
-
-def _at_size(image: Grey, shape: tuple[int, ...]) -> Iterator[Grey]:
-    """The image in the size of a smaller one, by the filters with which programs shrink pictures.
-
-    Nothing if the shapes differ.
-    """
-    from PIL import Image
-
-    if image.shape == shape:
-        yield image
-        return
-    height, width = shape
-    wanted = image.shape[1] * height / image.shape[0]
-    if image.shape[0] < height or abs(wanted - width) > LIMITS.compressed_max_shape:
-        return
-    whole = Image.fromarray(np.ascontiguousarray(image))
-    for how in (Image.Resampling.LANCZOS, Image.Resampling.BICUBIC, Image.Resampling.BOX):
-        yield np.asarray(whole.resize((width, height), how))
 
 
 def _unexplained(jpeg: Grey, other: Grey, table: NDArray[np.int64]) -> tuple[float, float]:

@@ -78,15 +78,15 @@ def compare_details(
         Rows of the left image to leave out, from and to, as shares of its height, unless they
         are pages of text or nearly even.
     original : ndarray of uint8, shape (h, w), optional
-        The one of the two that alone tells whether they are drawings: strong compression makes
-        photos even.
+        What one of the two is, degraded: by the matrix exactly, so that they are not aligned again.
+        It alone tells whether they are drawings, since compression and blur make photos even.
 
     Returns
     -------
     Details
         With a distance of 0 if they cannot be aligned at that size.
     """
-    errors = block_errors(left, right, matrix)
+    errors = block_errors(left, right, matrix, exact=original is not None)
     if errors is None:
         return Details(0.0, drawn=False, matrix=None)
     page = _is_page(errors)

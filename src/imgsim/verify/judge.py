@@ -16,7 +16,8 @@ from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
 from imgsim.verify.channel_tones import in_one_tone
 from imgsim.verify.colour_details import colour_distance
 from imgsim.verify.colours import may_differ_in_place, recoloured_shares
-from imgsim.verify.compression import Compressed, compare_compressed
+from imgsim.verify.compression import compare_compressed
+from imgsim.verify.degraded import Degraded
 from imgsim.verify.details import Details, compare_details
 from imgsim.verify.exposure import are_two_shots, lies_beside
 from imgsim.verify.in_place import Screen, differ_in_place
@@ -39,6 +40,7 @@ from imgsim.verify.moved_parts import show_other_colours, show_other_parts
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, Needed
+from imgsim.verify.noise_blur import compare_noisy_or_blurred
 from imgsim.verify.overlap import make_verdict, share_seen
 from imgsim.verify.recording import record
 from imgsim.verify.residual import Residual, compare
@@ -236,7 +238,10 @@ def _judge_aligned(
     """Align two images under one hypothesis after the other, and compare them block by block."""
     best, details_of = NOT_ALIGNED, None
     far: list[Matrix] = []
+    upright = None
     for hypothesis in hypotheses:
+        if upright is None and nearest_orientation(hypothesis) is not None:
+            upright = hypothesis
         if any(_is_near(hypothesis, matrix) for matrix in far):
             continue  # it would be laid upon the same place
         edited = False
@@ -267,33 +272,64 @@ def _judge_aligned(
                 break
         if best.residual <= 1:
             break
+    degraded = None
+    if details_of is not None:
+        degraded = _compressed(best, *details_of)
+    if degraded is None and upright is not None and _may_be_degraded(best, details_of):
+        degraded = compare_noisy_or_blurred(left, right, upright)
+    if degraded is not None and degraded.distance <= 1:
+        return _judge_degraded(left, right, degraded, best, needed)
     if details_of is None:
         return best
-    compressed = _compressed(best, *details_of)
-    explained = best if compressed is None else _by_compression(best, compressed)
-    if not needed.in_detail(explained):
-        return explained
-    original = None
-    if compressed is not None and compressed.distance <= 1:
-        original = compressed.original
-    return _with_details(explained, *details_of, of_drawing=best.residual, original=original)
+    least = 0.0 if degraded is None else degraded.distance
+    if needed.in_detail(best):
+        one, other, comparison = details_of
+        matrix, bands = comparison.aligned.matrix, comparison.residual.bands
+        best = _with_details(best, one, other, matrix, bands, of_drawing=best.residual)
+    return replace(best, residual=max(best.residual, least))
 
 
-def _by_compression(verdict: Verdict, compressed: Compressed) -> Verdict:
-    """The verdict by what strong compression makes of one picture, if the other one is that.
+def _may_be_degraded(
+    verdict: Verdict, details_of: tuple[MultiscaleImage, MultiscaleImage, _Comparison] | None
+) -> bool:
+    """Whether noise or blur can be what keeps two pictures apart, or hides what does."""
+    if details_of is None:
+        return True
+    residual = details_of[2].residual
+    return (
+        verdict.residual > LIMITS.degraded_from
+        or residual.blur >= LIMITS.blur_min
+        or residual.noise >= 1.5
+    )
 
-    It is nearer then than by its pixels, or not as near: other digits are hidden by what
-    compression does around them.
-    """
-    if compressed.distance <= 1:
-        return replace(verdict, residual=min(compressed.distance, verdict.residual))
-    return replace(verdict, residual=max(compressed.distance, verdict.residual))
+
+def _judge_degraded(
+    left: MultiscaleImage,
+    right: MultiscaleImage,
+    degraded: Degraded,
+    verdict: Verdict,
+    needed: Needed,
+) -> Verdict:
+    """The verdict on two pictures, one of which is the other one, degraded."""
+    matrix = orientation_matrix(degraded.orientation)
+    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+    distance = min(degraded.distance, verdict.residual)
+    exact = make_verdict(*images, matrix, distance, 0.0, 0)
+    if not needed.in_detail(exact):
+        return exact
+    return _with_details(
+        exact, left, right, matrix, (), of_drawing=verdict.residual, original=degraded.original
+    )
 
 
 def _compressed(
     verdict: Verdict, left: MultiscaleImage, right: MultiscaleImage, comparison: _Comparison
-) -> Compressed | None:
-    """What is told of strong compression, where it can be what keeps two pictures apart."""
+) -> Degraded | None:
+    """What is told of strong compression, where it can be what keeps two pictures apart.
+
+    They may be nearer then than by their pixels, or not as near: other digits are hidden by what
+    compression does around them.
+    """
     residual = comparison.residual
     record("compressed_min_noise", residual.noise)
     if not (
@@ -303,7 +339,7 @@ def _compressed(
         and residual.noise >= LIMITS.compressed_min_noise
     ):
         return None
-    return compare_compressed(left, right, comparison.aligned.matrix)
+    return compare_compressed(left, right, matrix_of(verdict))
 
 
 def _is_near(hypothesis: Matrix, matrix: Matrix) -> bool:
@@ -366,23 +402,21 @@ def _with_details(
     verdict: Verdict,
     left: MultiscaleImage,
     right: MultiscaleImage,
-    comparison: _Comparison,
+    matrix: Matrix,
+    bands: Sequence[Band],
     of_drawing: float,
-    original: Grey | None,
+    original: Grey | None = None,
 ) -> Verdict:
     """The verdict on pictures that would be accepted, with the distance of what is small.
 
     At loose, pictures may differ in a part; texts may not. `of_drawing` is the residual at least if
-    the two are no photos: what is small is all that there is, and compression may hide it.
-    `original` is the one that tells, where the other one is that, strongly compressed.
+    the two are no photos: what is small is all that there is, and what degrades it may hide it.
+    `original` is what one of them was made from, if that was degraded.
     """
     side = LIMITS.detail_side
-    matrix, bands = comparison.aligned.matrix, comparison.residual.bands
     if verdict.residual < LIMITS.two_levels_distance and _is_another_design(left, right, matrix):
         verdict = replace(verdict, residual=LIMITS.two_levels_distance)
-    details = compare_details(
-        left.grey(side), right.grey(side), matrix, bands, original=original
-    )
+    details = compare_details(left.grey(side), right.grey(side), matrix, bands, original=original)
     if verdict.residual <= 1 < details.distance and not details.drawn:
         details = _details_in_one_tone(left, right, matrix, bands) or details
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)

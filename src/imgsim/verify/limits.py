@@ -151,8 +151,51 @@ class Limits(NamedTuple):
     compressed_other_share: float = 0.02
     """Share of the coefficients that may be off for that, at most: what was made brighter after it
     was compressed is off by more, all over."""
-    compressed_max_shape: float = 1.0
+
+    # degraded.py ----------------------------------------------------------------------------------
+
+    degraded_max_shape: float = 1.0
     """Pixels by which the width of a smaller copy may differ: its size is rounded."""
+
+    # noise_blur.py --------------------------------------------------------------------------------
+
+    degraded_from: float = 0.8
+    """Distance above which it is asked whether noise or blur explains it; it is too with blur or
+    noise of these, in pixels and scaled grey levels, since these hide what is small."""
+    degraded_min_blur: float = 0.7
+    degraded_min_noise: float = 1.0
+    degraded_thumbnail: int = 16
+    """Side, in pixels, of the thumbnails that have to be alike: noise and blur hardly change
+    these."""
+    degraded_min_likeness: float = 0.97
+    """Correlation of their grey levels, at least."""
+    noise_min: float = 5.0
+    """Grey levels of noise, at least: of less, compression makes up a part."""
+    noise_max_excess: tuple[tuple[int, float], ...] = (4, 0.45), (8, 1.1)
+    """Halves of the sides of blocks, in pixels, and by how much the variance of their means may
+    exceed that of independent pixels."""
+    noise_max_top: float = 1.4
+    """The mean that is off most, as a multiple of what is to be expected of so many."""
+    noise_other_top: float = 1.6
+    """The same, above which it is another digit or thing, where the rest is explained."""
+    blur_side: int = 1024
+    """Longer side, in pixels, at which blurred pictures are compared, at most."""
+    blur_sigmas: tuple[float, ...] = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
+    """Standard deviations of the blurs that are tried, in pixels."""
+    blur_finer: tuple[float, ...] = (0.75, 0.82, 0.88, 0.94, 1.06, 1.12, 1.18, 1.25)
+    """Of the best of these, multiples that are tried too."""
+    blur_min: float = 1.5
+    """Pixels, at least, for it to be a blur."""
+    blur_rim: float = 3.0
+    """Pixels at the edges per pixel of blur that are left out: what programs take to lie beyond
+    differs."""
+    blur_max_apart: float = 1.4
+    """Grey levels, root mean square, by which a blurred picture may be off."""
+    blur_max_ratio: float = 4.2
+    """Error of a block as a multiple of what is to be expected by its gradient, see `detail_rank`,
+    up to which nothing but blur was at work."""
+    blur_other_ratio: float = 5.2
+    """The same, above which it is another digit or thing, where the rest is explained."""
 
     # figures.py -----------------------------------------------------------------------------------
 

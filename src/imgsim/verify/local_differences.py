@@ -148,7 +148,12 @@ def top_of(values: Map) -> float:
 
 
 def block_errors(
-    left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band] = ()
+    left: Grey,
+    right: Grey,
+    matrix: Matrix,
+    excluded: Sequence[Band] = (),
+    *,
+    exact: bool = False,
 ) -> BlockErrors | None:
     """Compare two images block by block.
 
@@ -160,15 +165,18 @@ def block_errors(
         Unit coordinates of the right picture to those of the left one.
     excluded : sequence of (float, float)
         Rows of the left image to leave out, from and to, as shares of its height.
+    exact : bool
+        They lie by the matrix exactly, and are not aligned again.
 
     Returns
     -------
     BlockErrors or None
         None if they cannot be aligned at this size.
     """
-    pair = _aligned(left, right, matrix, excluded)
-    if pair is None:
+    refined = matrix if exact else _refined(left, right, matrix, excluded)
+    if refined is None:
         return None
+    pair = _aligned(left, right, refined, excluded, correct=not exact)
     one, other, mask, aligned = pair
     joint = _flat_histogram(one, other, mask)
     inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
@@ -207,10 +215,8 @@ def _smoothed(grey: Grey) -> _Smoothed:
     return _Smoothed(grey, levels, smooth, _is_flat(smooth))
 
 
-def _aligned(
-    left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]
-) -> tuple[_Smoothed, _Smoothed, NDArray[np.uint8], Matrix] | None:
-    """Both images in one frame, where they overlap, well inside, and by which matrix."""
+def _refined(left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]) -> Matrix | None:
+    """The matrix by which the two lie at the finest size; None if that cannot be told."""
     refined = refine_matrix(left, right, matrix, LIMITS.detail_side, excluded)
     if refined is None:
         orientation = nearest_orientation(matrix)
@@ -218,20 +224,29 @@ def _aligned(
             return None
         if min(left.shape) < 2 * LIMITS.block_side:
             return None
-        refined = orientation_matrix(orientation)  # too dark or soft to be tracked: in place
-    finest = _at_finest_scale(left, right, refined)
-    pixels = opencv_matrix(refined, *finest)
+        return orientation_matrix(orientation)  # too dark or soft to be tracked: in place
+    return refined
+
+
+def _aligned(
+    left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band], *, correct: bool
+) -> tuple[_Smoothed, _Smoothed, NDArray[np.uint8], Matrix]:
+    """Both images in one frame, where they overlap, well inside, and by which matrix."""
+    finest = _at_finest_scale(left, right, matrix)
+    pixels = opencv_matrix(matrix, *finest)
     mask = erode_mask(overlap_mask(*finest, pixels, excluded), LIMITS.detail_margin)
     one, size = _smoothed(finest[0]), finest[0].shape
     warped = _smoothed(_warp(finest[1], pixels, size))
+    if not correct:
+        return one, warped, mask, matrix
     joint = _flat_histogram(one, warped, mask)
     toned = _blurred(_toned(one.grey, smooth_tone_curve(joint)), LIMITS.detail_blur)
     correction = fine_correction(toned, warped.smooth, mask)
     if correction is not None:
         back = inverse(correction)
         warped = _smoothed(_warp(finest[1], back @ pixels, size))
-        refined = unit_matrix(back, finest[0]) @ refined
-    return one, warped, mask, refined
+        matrix = unit_matrix(back, finest[0]) @ matrix
+    return one, warped, mask, matrix
 
 
 def _at_finest_scale(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, Grey]:

@@ -1,0 +1,212 @@
+"""Whether noise or blur explains all by which one picture differs from another one.
+
+Both displace the points by which two pictures are aligned, and so does what a thing does that was
+turned or moved. But what noise and blur may do is known where the pictures lie upon each other
+exactly. Noise is another one in every pixel, so it nearly goes from the mean of a block, and the
+more so the larger that is; of another view, or another digit, something is left. A blurred picture
+is the other one, blurred as much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from imgsim.decode.detail import shrink
+from imgsim.verify.blocks import Map
+from imgsim.verify.colours import recoloured_shares
+from imgsim.verify.degraded import Degraded, at_size
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.local_differences import block_means, fit_noise, lesser_gradient, top_of
+from imgsim.verify.matrix import (
+    Grey,
+    Matrix,
+    inverse,
+    nearest_orientation,
+    orientation_matrix,
+    oriented,
+)
+from imgsim.verify.median import median
+from imgsim.verify.multiscale import MultiscaleImage
+from imgsim.verify.recording import record
+from imgsim.verify.tone import joint_histogram, smooth_tone_curve
+
+_OF_NORMAL = 1.4826
+"""Standard deviation of a normal distribution as a multiple of its median deviation."""
+
+
+def compare_noisy_or_blurred(
+    left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix
+) -> Degraded | None:
+    """Compare two pictures, one of which may be the other one with noise, or blurred.
+
+    Parameters
+    ----------
+    left, right : MultiscaleImage
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one, roughly.
+
+    Returns
+    -------
+    Degraded or None
+        None if neither is: one is not all of the other, or they differ all over.
+
+    Raises
+    ------
+    OSError, DecodeError
+        An image cannot be read.
+    """
+    orientation = nearest_orientation(matrix)
+    if orientation is None or not _alike(left, right, matrix):
+        return None
+    side = LIMITS.detail_side
+    for image, other, way in ((left, right, matrix), (right, left, inverse(matrix))):
+        how, grey = nearest_orientation(way), image.grey(side)
+        if how is None:
+            continue
+        original = other.grey(side)
+        for brought in at_size(oriented(original, how), grey.shape):
+            rougher = _roughness(grey) > _roughness(brought)
+            distance = (noise_distance if rougher else blur_distance)(grey, brought)
+            if distance is not None and distance <= 1:
+                exactly = orientation_matrix(orientation)
+                shares = recoloured_shares(left.colours, right.colours, exactly)
+                distance = max(distance, shares.distance)
+                if distance > 1:
+                    return None
+            if distance is not None:
+                return Degraded(distance, original, orientation)
+    return None
+
+
+def _alike(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> bool:
+    """Whether two pictures have the same light and shade, as far as a thumbnail shows it."""
+    how = nearest_orientation(matrix)
+    if how is None:
+        return False
+    one, other = (
+        _thumbnail(image) for image in (left.colours[..., 0], oriented(right.colours[..., 0], how))
+    )
+    spread = float(one.std() * other.std())
+    likeness = float(((one - one.mean()) * (other - other.mean())).mean()) / max(spread, 1e-6)
+    record("degraded_min_likeness", likeness)
+    return likeness >= LIMITS.degraded_min_likeness
+
+
+def _roughness(image: Grey) -> float:
+    """Mean absolute difference of neighbouring pixels in a row."""
+    import cv2
+
+    return float(cv2.absdiff(image[:, 1:], image[:, :-1]).mean())
+
+
+def _thumbnail(image: Grey) -> Map:
+    import cv2
+
+    size = (LIMITS.degraded_thumbnail,) * 2
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def noise_distance(image: Grey, original: Grey) -> float | None:
+    """Return how far an image is from another one with noise.
+
+    Parameters
+    ----------
+    image, original : ndarray of uint8, shape (h, w)
+
+    Returns
+    -------
+    float or None
+        At most 1 if it is; `Limits.edited_difference` if but for a place. None if there is too
+        little noise to tell, or more differs.
+    """
+    import cv2
+
+    curve = smooth_tone_curve(joint_histogram(original, image, np.ones_like(original)))
+    rest = image - np.asarray(cv2.LUT(original, curve.astype(np.float32)))
+    noise = _OF_NORMAL * median(np.abs(rest - median(rest.ravel())).ravel())
+    record("noise_min", noise)
+    if noise < LIMITS.noise_min:
+        return None
+    distance, highest = 0.0, 0.0
+    for cell, most in LIMITS.noise_max_excess:
+        means = block_means(rest, cell) * (2 * cell / noise)
+        excess = (float(np.square(means).mean()) - 1) / most
+        record("noise_max_excess", excess)
+        if excess > 1:
+            return None
+        distance = max(distance, excess)
+        highest = max(highest, float(np.abs(means).max()) / _highest_by_chance(means.size))
+    record("noise_max_top", highest)
+    if highest > LIMITS.noise_other_top:
+        return LIMITS.edited_difference
+    distance = max(distance, highest / LIMITS.noise_max_top)
+    return distance if distance <= 1 else None
+
+
+def _highest_by_chance(count: int) -> float:
+    """What the largest of so many absolute values of a normal distribution hardly exceeds."""
+    return float(np.sqrt(2 * np.log(2 * count)))
+
+
+def blur_distance(image: Grey, original: Grey) -> float | None:
+    """Return how far an image is from another one that was blurred.
+
+    Parameters
+    ----------
+    image, original : ndarray of uint8, shape (h, w)
+
+    Returns
+    -------
+    float or None
+        At most 1 if it is; `Limits.edited_difference` if but for a place. None if the image is
+        hardly less sharp, or more differs.
+    """
+    soft, sharp = (shrink(x, LIMITS.blur_side).astype(np.float32) for x in (image, original))
+    tried = [_blurred(soft, sharp, sigma) for sigma in LIMITS.blur_sigmas]
+    near = min(tried, key=_apart).sigma
+    tried += [_blurred(soft, sharp, near * factor) for factor in LIMITS.blur_finer]
+    best = min(tried, key=_apart)
+    record("blur_min", best.sigma)
+    record("blur_max_apart", _apart(best))
+    if best.sigma < LIMITS.blur_min or _apart(best) > LIMITS.blur_max_apart:
+        return None
+    errors, gradients = np.sqrt(block_means(np.square(best.rest))), lesser_gradient(*best.images)
+    expected = fit_noise(errors.ravel(), gradients.ravel()).expected(gradients)
+    ratio = top_of(errors / expected)
+    record("blur_max_ratio", ratio)
+    if ratio > LIMITS.blur_other_ratio:
+        return LIMITS.edited_difference
+    distance = max(_apart(best) / LIMITS.blur_max_apart, ratio / LIMITS.blur_max_ratio)
+    return distance if distance <= 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Blurred:
+    """An image beside another one, blurred by `sigma` pixels; `rest` is what is left of it."""
+
+    sigma: float
+    images: tuple[Map, Map]
+    rest: Map
+
+
+def _apart(one: _Blurred) -> float:
+    return float(np.sqrt(np.square(one.rest).mean()))
+
+
+def _blurred(soft: Map, sharp: Map, sigma: float) -> _Blurred:
+    """Blur an image, and bring it to the contrast of a soft one, but for the rim.
+
+    What programs take to lie beyond that differs.
+    """
+    import cv2
+
+    rim = round(LIMITS.blur_rim * sigma)
+    inner = (slice(rim, -rim or None),) * 2
+    blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), sigma))[inner]
+    blurred = blurred - blurred.mean()
+    deviation = soft[inner] - soft[inner].mean()
+    gain = float((blurred * deviation).mean()) / max(float(np.square(blurred).mean()), 1e-3)
+    blurred *= gain
+    return _Blurred(sigma, (blurred, deviation), deviation - blurred)
