@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from imgsim.pictures.lettering import font
-from imgsim.verify.compression import compressed, distance_by_compression
+from imgsim.verify.compression import compare_compressed, compressed
 from imgsim.verify.judge import judge
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import inverse
@@ -32,7 +32,8 @@ def coarse(image: Image.Image) -> Image.Image:
 
 
 def distance(left: Image.Image, right: Image.Image) -> float | None:
-    return distance_by_compression(multiscale(left), multiscale(right), UPRIGHT)
+    found = compare_compressed(multiscale(left), multiscale(right), UPRIGHT)
+    return None if found is None else found.distance
 
 
 def stamped(image: Image.Image, time: str) -> Image.Image:
@@ -67,9 +68,9 @@ def test_of_a_mirrored_or_smaller_picture_too(change: Callable[[Image.Image], Im
         ((multiscale(image), right), matrix),
         ((right, multiscale(image)), inverse(matrix)),
     ):
-        found = distance_by_compression(*pair, way)
+        found = compare_compressed(*pair, way)
         assert found is not None
-        assert found <= 1
+        assert found.distance <= 1
 
 
 def test_of_another_shot_nothing_is_said() -> None:

@@ -298,8 +298,8 @@ def _may_be_degraded(
     residual = details_of[2].residual
     return (
         verdict.residual > LIMITS.degraded_from
-        or residual.blur >= LIMITS.blur_min
-        or residual.noise >= 1.5
+        or residual.blur >= LIMITS.degraded_min_blur
+        or residual.noise >= LIMITS.degraded_min_noise
     )
 
 
@@ -638,11 +638,6 @@ def _compare_beside_overlay(
     first = _align_and_compare(left, right, hypothesis, side, needed)
     if first is None or not first.residual.overlay:
         return first
-    if first.residual.blur >= LIMITS.soft_blur:  # edges that lie beside each other look like one
-        soft = _equally_soft(left, right, first.aligned, first.residual.blur)
-        again = _align_and_compare(*soft, first.aligned.matrix, side, needed)
-        if again is not None and not again.residual.overlay:
-            return again
     bands = first.residual.bands
     if has_moved_thing(first.aligned, bands):
         residual = replace(first.residual, overlay=0.0, bands=(), overlay_side=0)
@@ -681,11 +676,8 @@ def _align_and_compare(
     difference = residual.difference / _max_difference(residual)
     low, high = LIMITS.soft_moved
     if residual.blur >= LIMITS.soft_blur and low <= moved <= high and difference <= 1:
-        images = _equally_soft(left, right, aligned, residual.blur)
-        soft = align(*images, aligned.matrix, side, excluded)
-        if soft is not None and _enough_points(soft, overlaid=bool(excluded)):
-            shift = min(soft.shift, aligned.shift)
-            moved = _relative_shift(shift, residual, overlaid=bool(excluded))
+        shift = _shift_of_soft(left, right, aligned, residual.blur, side, excluded)
+        moved = _relative_shift(min(shift, aligned.shift), residual, overlaid=bool(excluded))
     cover = float(aligned.mask.mean())
     record("edited_min_cover", cover)
     counted = difference
@@ -718,8 +710,10 @@ def _record_best(comparison: _Comparison) -> None:
     record("edited_max_moved", comparison.moved)
 
 
-def _equally_soft(left: Grey, right: Grey, aligned: Aligned, blur: float) -> tuple[Grey, Grey]:
-    """Two aligned images, the sharper of which is blurred.
+def _shift_of_soft(
+    left: Grey, right: Grey, aligned: Aligned, blur: float, side: int, excluded: Sequence[Band]
+) -> float:
+    """The shift of two aligned images, the sharper of which is blurred first; infinite if none.
 
     A corner is tracked with far larger errors where it is soft in one of the images alone.
     """
@@ -728,13 +722,17 @@ def _equally_soft(left: Grey, right: Grey, aligned: Aligned, blur: float) -> tup
     def sharpness(image: Grey) -> float:
         return float(np.abs(cv2.Laplacian(image, cv2.CV_16S))[aligned.mask > 0].sum())
 
-    def blurred(image: Grey, sigma: float) -> Grey:
-        return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
-
     if sharpness(aligned.left) > sharpness(aligned.right):
-        return blurred(left, blur * max(left.shape) / max(aligned.left.shape)), right
-    area = abs(float(np.linalg.det(pixel_matrix(aligned.matrix, aligned.left, right)[:2, :2])))
-    return left, blurred(right, blur / max(area, LIMITS.min_scale) ** 0.5)
+        scale = max(left.shape) / max(aligned.left.shape)
+        left = np.asarray(cv2.GaussianBlur(left, (0, 0), blur * scale), np.uint8)
+    else:
+        area = abs(float(np.linalg.det(pixel_matrix(aligned.matrix, aligned.left, right)[:2, :2])))
+        sigma = blur / max(area, LIMITS.min_scale) ** 0.5
+        right = np.asarray(cv2.GaussianBlur(right, (0, 0), sigma), np.uint8)
+    soft = align(left, right, aligned.matrix, side, excluded)
+    if soft is None or not _enough_points(soft, overlaid=bool(excluded)):
+        return float("inf")
+    return soft.shift
 
 
 def _may_be_edited(comparison: _Comparison) -> bool:

@@ -164,6 +164,9 @@ class Limits(NamedTuple):
     noise of these, in pixels and scaled grey levels, since these hide what is small."""
     degraded_min_blur: float = 0.7
     degraded_min_noise: float = 1.0
+    degraded_min_rougher: float = 1.15
+    """Mean difference of neighbouring pixels of one of them as a multiple of the other's, at
+    least, in the size in which pictures are compared first."""
     degraded_thumbnail: int = 16
     """Side, in pixels, of the thumbnails that have to be alike: noise and blur hardly change
     these."""
@@ -182,8 +185,14 @@ class Limits(NamedTuple):
     """Longer side, in pixels, at which blurred pictures are compared, at most."""
     blur_sigmas: tuple[float, ...] = (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
     """Standard deviations of the blurs that are tried, in pixels."""
-    blur_finer: tuple[float, ...] = (0.75, 0.82, 0.88, 0.94, 1.06, 1.12, 1.18, 1.25)
+    blur_finer: tuple[float, ...] = (0.76, 0.82, 0.88, 0.94, 1.0, 1.06, 1.12, 1.18, 1.24)
     """Of the best of these, multiples that are tried too."""
+    blur_max_near: float = 5.0
+    """Grey levels, root mean square, by which the best of the former may be off, for that."""
+    blur_step: int = 2
+    """Step of the rows and columns that are read for that; it saves time."""
+    blur_extent: float = 16.0
+    """Pixels of the shorter side per pixel of blur, at least."""
     blur_min: float = 1.5
     """Pixels, at least, for it to be a blur."""
     blur_rim: float = 3.0

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from imgsim.comparators.local import LONG_SIDE, Orientation
 from imgsim.decode.detail import shrink
 from imgsim.verify.blocks import Map
 from imgsim.verify.colours import recoloured_shares
@@ -58,7 +59,7 @@ def compare_noisy_or_blurred(
         An image cannot be read.
     """
     orientation = nearest_orientation(matrix)
-    if orientation is None or not _alike(left, right, matrix):
+    if orientation is None or not _may_be(left, right, orientation):
         return None
     side = LIMITS.detail_side
     for image, other, way in ((left, right, matrix), (right, left, inverse(matrix))):
@@ -80,10 +81,12 @@ def compare_noisy_or_blurred(
     return None
 
 
-def _alike(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> bool:
-    """Whether two pictures have the same light and shade, as far as a thumbnail shows it."""
-    how = nearest_orientation(matrix)
-    if how is None:
+def _may_be(left: MultiscaleImage, right: MultiscaleImage, how: Orientation) -> bool:
+    """Whether two pictures are alike as thumbnails, and one is rougher at the usual size."""
+    rough = [_roughness(image.grey(LONG_SIDE)) for image in (left, right)]
+    more = max(rough) / max(min(rough), 1e-3)
+    record("degraded_min_rougher", more)
+    if more < LIMITS.degraded_min_rougher:
         return False
     one, other = (
         _thumbnail(image) for image in (left.colours[..., 0], oriented(right.colours[..., 0], how))
@@ -163,11 +166,11 @@ def blur_distance(image: Grey, original: Grey) -> float | None:
         At most 1 if it is; `Limits.edited_difference` if but for a place. None if the image is
         hardly less sharp, or more differs.
     """
-    soft, sharp = (shrink(x, LIMITS.blur_side).astype(np.float32) for x in (image, original))
-    tried = [_blurred(soft, sharp, sigma) for sigma in LIMITS.blur_sigmas]
-    near = min(tried, key=_apart).sigma
-    tried += [_blurred(soft, sharp, near * factor) for factor in LIMITS.blur_finer]
-    best = min(tried, key=_apart)
+    soft, sharp = (shrink(x, LIMITS.blur_side) for x in (image, original))
+    sigma = _blur_between(soft, sharp)
+    if sigma is None:
+        return None
+    best = _blurred(soft, sharp, sigma)
     record("blur_min", best.sigma)
     record("blur_max_apart", _apart(best))
     if best.sigma < LIMITS.blur_min or _apart(best) > LIMITS.blur_max_apart:
@@ -195,18 +198,34 @@ def _apart(one: _Blurred) -> float:
     return float(np.sqrt(np.square(one.rest).mean()))
 
 
-def _blurred(soft: Map, sharp: Map, sigma: float) -> _Blurred:
+def _blur_between(soft: Grey, sharp: Grey) -> float | None:
+    """The blur, in pixels, by which one image comes nearest to another one; None if none does."""
+    most = min(soft.shape) / LIMITS.blur_extent
+    best, nearest = LIMITS.blur_sigmas[0], np.inf
+    for sigma in LIMITS.blur_sigmas:
+        apart = _apart(_blurred(soft, sharp, sigma, LIMITS.blur_step))
+        if apart > nearest or sigma > most:
+            break
+        best, nearest = sigma, apart
+    if max(LIMITS.blur_finer) * best < LIMITS.blur_min or nearest > LIMITS.blur_max_near:
+        return None
+    around = [best * factor for factor in LIMITS.blur_finer]
+    return min(around, key=lambda s: _apart(_blurred(soft, sharp, s, LIMITS.blur_step)))
+
+
+def _blurred(soft: Grey, sharp: Grey, sigma: float, step: int = 1) -> _Blurred:
     """Blur an image, and bring it to the contrast of a soft one, but for the rim.
 
-    What programs take to lie beyond that differs.
+    What programs take to lie beyond that differs. Every so many rows and columns are read.
     """
     import cv2
 
     rim = round(LIMITS.blur_rim * sigma)
-    inner = (slice(rim, -rim or None),) * 2
-    blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), sigma))[inner]
-    blurred = blurred - blurred.mean()
-    deviation = soft[inner] - soft[inner].mean()
+    inner = (slice(rim, -rim or None, step),) * 2
+    blurred = cv2.GaussianBlur(sharp, (0, 0), sigma)[inner].astype(np.float32)
+    blurred -= blurred.mean()
+    deviation = soft[inner].astype(np.float32)
+    deviation -= deviation.mean()
     gain = float((blurred * deviation).mean()) / max(float(np.square(blurred).mean()), 1e-3)
     blurred *= gain
     return _Blurred(sigma, (blurred, deviation), deviation - blurred)
