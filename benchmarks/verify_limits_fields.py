@@ -92,7 +92,14 @@ HELD: dict[str, Held] = (
     | _all(Held("below", "with others", share=True), "min_pose_places")
     | _all(Held("above", "with others"), "compressed_max_share compressed_max_levels")
     | _all(Held("above", "chooses"), "compressed_max_away")
-    | _all(Held("below", "chooses"), "compressed_min_noise upright_max_worse")
+    | _all(
+        Held("above", "with others"), "noise_max_excess noise_max_top blur_max_apart blur_max_ratio"
+    )
+    | _all(
+        Held("below", "chooses"),
+        "compressed_min_noise upright_max_worse degraded_min_rougher degraded_min_likeness"
+        " noise_min blur_min",
+    )
     | _all(Held("above", "chooses", share=True), "edited_max_differing edited_max_hole")
     | _all(
         Held("above", "chooses", furthest=True), "max_even_luma max_even_chroma max_even_brighter"
@@ -120,6 +127,8 @@ PARTS: dict[str, str] = {
         " figure_edge_of_letters figure_outliers",
         "compressed_max_levels": "compressed_other_levels",
         "compressed_max_share": "compressed_other_share",
+        "noise_max_top": "noise_other_top",
+        "blur_max_ratio": "blur_other_ratio",
         "figure_mean": "figure_mean_even figure_even figure_min_even figure_area",
     }.items()
     for name in names.split()
@@ -156,7 +165,7 @@ NOT_COVERED: tuple[str, ...] = tuple(
     agreeing_min_side min_side needed_share needed_share_aligned rough_min_pixels
     rough_min_spread settled_shift equal_sharpness contained_share rim_step rim_evenness
     max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
-    compressed_min_count compressed_beyond compressed_same compressed_max_shape
+    compressed_min_count compressed_beyond compressed_same degraded_max_shape
     bend_min_points detail_same_scale detail_max_slope detail_min_bin detail_full_bin
     lone_sure_ratio lone_sure_excess
     print_min_blocks peer_min_blocks lone_min_side small_image_side min_overlay_side
@@ -167,14 +176,16 @@ NOT_COVERED: tuple[str, ...] = tuple(
     figure_max_lost_letters small_side small_decided_side small_max_scale thumbnail_side
     even_small_side colour_detail_unknown_slope colour_detail_min_coloured
     colour_detail_lost_slope colour_detail_min_slope colour_detail_many tone_rarest
-    other_shot_max_error filter_slopes
+    other_shot_max_error filter_slopes degraded_from degraded_min_blur degraded_min_noise
+    blur_max_near blur_extent
     """.split()
 )
 """Limits on a quantity of a pair that is not recorded yet."""
 
 NO_LIMITS: tuple[str, ...] = tuple(
     """
-    compressed_qualities compressed_blocks fine_side fine_decoded_side negative_distance
+    compressed_qualities compressed_blocks degraded_thumbnail blur_side blur_sigmas blur_finer
+    blur_step blur_rim fine_side fine_decoded_side negative_distance
     edited_difference edited_per_differing
     figure_side figure_margin figure_letter_side figure_lost_near bend_quantile bend_rounds
     rough_side rough_window coarse_side extra_rounds max_points ransac_seed

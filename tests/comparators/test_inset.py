@@ -34,6 +34,18 @@ def test_a_picture_on_a_page_is_found_to_the_pixel(
     assert np.abs(np.subtract(found, (left, top, left + width, top + height))).max() <= 1
 
 
+def test_a_picture_with_parts_like_the_page_is_found_whole() -> None:
+    """As dark leaves on a dark page: it has the level of the ground here and there."""
+    left, top, width, height = 140, 60, 150, 105
+    image = page(40, left, top, width, height)
+    image[30:240:8, 298:390] = 128  # print on its other side too
+    seen = image[top : top + height, left : left + width]
+    seen[:24][np.random.default_rng(2).random((24, width)) < 0.5] = 40
+    found = find_inset(image)
+    assert found is not None
+    assert np.abs(np.subtract(found, (left, top, left + width, top + height))).max() <= 1
+
+
 def test_photos_and_pages_without_a_picture_hold_none() -> None:
     assert find_inset(photo(400, 300)) is None
     image = page(255, 100, 60, 40, 30)  # as small as an icon

@@ -90,6 +90,15 @@ def test_another_digit_is_told_through_strong_compression() -> None:
     assert verify(one, coarse(one)).residual <= 1
 
 
+def test_strong_compression_makes_no_drawing_of_a_photo() -> None:
+    """Of a thing before grain it leaves an even ground."""
+    thing = np.asarray(picture(5), float)
+    pixels = 60 + np.random.default_rng(5).normal(0, 7, (*thing.shape[:2], 1)) + 0 * thing
+    pixels[60:300, 100:330] = thing[60:300, 100:330]
+    photo = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+    assert verify(photo, coarse(photo)).residual <= 0.8
+
+
 def test_a_thing_in_another_colour_of_the_same_lightness_is_not_explained() -> None:
     pixels = np.asarray(picture(5).convert("YCbCr")).copy()
     pixels[..., 0] = 70 + pixels[..., 0] // 3  # so light and dark that any colour is possible

@@ -32,12 +32,13 @@ EXCEPTIONS: dict[str, list[float]] = {
     "fine_alignment.py": [8, 8, 12, 8, 512],  # differences of fourth order; unknowns; a part
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [5],  # arrays of the size of the image
-    "judge.py": [35, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [36, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200, 6, 3],  # degrees; digits; bits; unknowns
     "channel_tones.py": [3],  # red, green, blue
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
     "moved_parts.py": [3, 3, 3, 3, 3, 3],  # 3 x 3; channels
+    "noise_blur.py": [1.4826],  # of a normal distribution
     "overlap.py": [0.01, 0.99],  # just within a square
     "median.py": [8192, 61, 0.04],  # from how many values on most are left out, and by which
     "other_shot.py": [15, 8, 16],  # the side of any picture; of blocks of a JPEG
@@ -50,7 +51,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 16, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
-VERDICTS_OF = 35
+VERDICTS_OF = 36
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -415,7 +416,28 @@ KNOWN: dict[str, object] = {
     "compressed_max_levels": 15.0,
     "compressed_other_levels": 16.0,
     "compressed_other_share": 0.02,
-    "compressed_max_shape": 1.0,
+    "degraded_max_shape": 1.0,
+    "degraded_from": 0.8,
+    "degraded_min_blur": 0.7,
+    "degraded_min_noise": 1.0,
+    "degraded_min_rougher": 1.15,
+    "degraded_thumbnail": 16,
+    "degraded_min_likeness": 0.97,
+    "noise_min": 5.0,
+    "noise_max_excess": ((4, 0.45), (8, 1.1)),
+    "noise_max_top": 1.4,
+    "noise_other_top": 1.6,
+    "blur_side": 1024,
+    "blur_sigmas": (0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0),
+    "blur_finer": (0.76, 0.82, 0.88, 0.94, 1.0, 1.06, 1.12, 1.18, 1.24),
+    "blur_max_near": 5.0,
+    "blur_step": 2,
+    "blur_extent": 16.0,
+    "blur_min": 1.5,
+    "blur_rim": 3.0,
+    "blur_max_apart": 1.4,
+    "blur_max_ratio": 4.2,
+    "blur_other_ratio": 5.2,
     "figure_side": 2400,
     "figure_min_frame": 48,
     "figure_max_shape": 1.0,
