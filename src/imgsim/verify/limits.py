@@ -176,9 +176,12 @@ class Limits(NamedTuple):
     """Grey levels of noise, at least: of less, compression makes up a part."""
     noise_max_excess: tuple[tuple[int, float], ...] = (4, 0.45), (8, 1.1)
     """Halves of the sides of blocks, in pixels, and by how much the variance of their means may
-    exceed that of independent pixels."""
+    exceed that of independent pixels. Of 100 photos with noise of 15 and 35 levels it exceeds it by
+    0.3 and 0.94 at most; of 90 others one has 1.22, of 180 pairs of bursts, brackets and turntable
+    frames with noise none less than 2.5, both in the larger blocks."""
     noise_max_top: float = 1.4
-    """The mean that is off most, as a multiple of what is to be expected of so many."""
+    """The mean that is off most, as a multiple of what is to be expected of so many: of the same
+    photos 1.39 at most."""
     noise_other_top: float = 1.6
     """The same, above which it is another digit or thing, where the rest is explained."""
     blur_side: int = 1024
@@ -199,12 +202,18 @@ class Limits(NamedTuple):
     """Pixels at the edges per pixel of blur that are left out: what programs take to lie beyond
     differs."""
     blur_max_apart: float = 1.4
-    """Grey levels, root mean square, by which a blurred picture may be off."""
+    """Grey levels, root mean square, by which a blurred picture may be off. Of 100 photos blurred
+    by 2 and 4 pixels none is off by more than 1.1, of 90 others by 1.13; of the same pairs, blurred,
+    none by less than 1.66."""
     blur_max_ratio: float = 4.2
     """Error of a block as a multiple of what is to be expected by its gradient, see `detail_rank`,
-    up to which nothing but blur was at work."""
+    up to which nothing but blur was at work. Of 60 photos blurred by 2 and 4 pixels it is 3.7 at
+    most; of 60 with another time stamp nine in ten have more than 7.7 where blurred by 2 pixels,
+    three in four more than 5.2 where by 4."""
     blur_other_ratio: float = 5.2
-    """The same, above which it is another digit or thing, where the rest is explained."""
+    """The same, above which it is another digit or thing, where the rest is explained. Of 660 photos
+    that were blurred otherwise (box, median, made smaller and larger again), as far as one blur
+    explains that, none has more than 5.9, and one more than 5."""
 
     # figures.py -----------------------------------------------------------------------------------
 
