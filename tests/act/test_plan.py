@@ -221,7 +221,11 @@ def test_common_names_are_fine_on_windows() -> None:
     ("change", "why"),
     [
         ({"schema": "imgsim.plan/2"}, "no plan of the schema"),
-        ({"schema": "imgsim.find-dupes/2"}, "no plan of the schema"),
+        ({"schema": "imgsim.find-dupes/2"}, "no plan: its schema is 'imgsim.find-dupes/2'"),
+        (
+            {"schema": "imgsim.find-dupes/2", "groups": [{"digest": "sha256:" + 64 * "0"}]},
+            "no plan: its schema is 'imgsim.find-dupes/2'",
+        ),
         ({"root": "photos"}, "no absolute path"),
         ({"root": "/photos/../etc"}, "no absolute path"),
         ({"run": "../x"}, "no name of a run"),

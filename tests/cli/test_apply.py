@@ -93,6 +93,7 @@ def test_a_clean_up_from_plan_to_purge(imgsim: Run, library: Path, tmp_path: Pat
     assert "finished: quarantine, 1 file" in imgsim("runs").stdout
     stale = imgsim("apply", plan, "--yes")
     assert (stale.returncode, stale.stdout.count("the plan is older than run")) == (3, 1)
+    assert "make the plan again: imgsim find-dupes" in stale.stderr
     undone = imgsim("undo", "last")
     assert (undone.returncode, undone.stdout) == (0, "")
     assert _tree(library) == before

@@ -13,6 +13,8 @@ from imgsim.errors import UsageError
 
 UNFINISHED = "is not finished"
 """How the reason ends of what an interrupted run may have to do with."""
+OLDER = "the plan is older than run "
+"""How the reason begins of what a later run had to do with."""
 
 
 def busy_paths(runs: History, plan: Plan, own: str = "") -> dict[bytes, str]:
@@ -44,7 +46,7 @@ def busy_paths(runs: History, plan: Plan, own: str = "") -> dict[bytes, str]:
             )
             if not later:
                 continue
-            paths, why = _paths_of(record, record.standing), f"the plan is older than run {name}"
+            paths, why = _paths_of(record, record.standing), f"{OLDER}{name}"
         root = os.fsencode(str(record.head["root"])).rstrip(b"/") + b"/"
         own_root = os.fsencode(plan.root).rstrip(b"/") + b"/"
         for path in paths:

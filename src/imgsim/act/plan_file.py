@@ -22,6 +22,8 @@ from imgsim.types import NEVER_REMOVED, REMOVABLE_ROLES, Role
 
 SCHEMA = "imgsim.plan/1"
 _AGAIN = "make the plan again: imgsim find-dupes PATH --plan FILE"
+_PLANS = SCHEMA.partition("/")[0] + "/"
+_FIRST_SCHEMA = re.compile(r'\s*\{\s*"schema"\s*:\s*"([^"\\]*)"')
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _RUN = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 _DANGLING = re.compile(r'"(?:[^"\\]|\\.)*"|,(?=\s*[\]}])', re.DOTALL)
@@ -147,17 +149,25 @@ def read_plan(data: bytes) -> Plan:
             "imgsim.read_plan(Path(FILE).read_bytes())",
         )
     try:
-        document = _parsed(data.decode(json.detect_encoding(data)))
+        text = data.decode(json.detect_encoding(data))
+        named = _FIRST_SCHEMA.match(text)  # what other files hold is not looked at
+        document = {"schema": named[1]} if named and named[1] != SCHEMA else _parsed(text)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:
         raise UsageError(f"the plan is no JSON: {error}"[:200], _AGAIN) from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        named = document.get("schema") if isinstance(document, dict) else None
-        raise UsageError(
-            f"no plan of the schema {SCHEMA}: {named!r}"[:200], "this version reads no other"
-        )
+        raise _no_plan(document.get("schema") if isinstance(document, dict) else None)
     plan = _plan(document)
     _check(plan)
     return plan
+
+
+def _no_plan(schema: Any) -> UsageError:
+    if isinstance(schema, str) and schema.startswith(_PLANS):
+        return UsageError(
+            f"no plan of the schema {SCHEMA}: {schema!r}"[:200], "this version reads no other"
+        )
+    what = "the file names no schema" if schema is None else f"its schema is {schema!r}"
+    return UsageError(f"no plan: {what}"[:200], "make one: imgsim find-dupes PATH --plan FILE")
 
 
 def _parsed(text: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from imgsim.act.history import number_of
 from imgsim.act.options import Action
 from imgsim.act.outcome import Applied, Purged, Removed, Undone
-from imgsim.act.overlap import UNFINISHED
+from imgsim.act.overlap import OLDER, UNFINISHED
 from imgsim.act.paths import shown
 from imgsim.act.paths import to_document as path_below
 from imgsim.act.run_list import RunInfo
@@ -126,6 +126,8 @@ def applied_summary(applied: Applied) -> Iterator[str]:
     if any(one.reason.endswith(UNFINISHED) for one in applied.left):
         yield "imgsim apply --resume --yes goes on with a run that is not finished,"
         yield "imgsim undo last takes it back"
+    if any(one.reason.startswith(OLDER) for one in applied.left):
+        yield f"make the plan again: imgsim find-dupes {printable(applied.root)} --plan FILE"
     if applied.dry_run and any(one.reason == FOLDER for one in applied.left):
         yield "on a terminal --yes asks for each such folder; --yes-folders says yes to all"
     yield from sidecar_summary(applied)
@@ -207,7 +209,9 @@ def runs_text(runs: Sequence[RunInfo], width: int | None = None) -> Iterator[str
     for run in runs:
         held = f", {size(run.held_bytes)} held" if run.held_bytes else ""
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_ns / 1e9))
-        what = f"{run.state}: {run.action}, {count(run.removed, 'file')}{held}"
+        what = f"{run.state}: {run.action}"
+        if run.state != "undone" or run.removed:
+            what += f", {count(run.removed, 'file')}{held}"
         root = printable(run.root)
         line = f"{run.name}  {started}  {what}  {root}\n"
         if width is not None and len(line) > width:

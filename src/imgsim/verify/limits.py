@@ -203,17 +203,17 @@ class Limits(NamedTuple):
     differs."""
     blur_max_apart: float = 1.4
     """Grey levels, root mean square, by which a blurred picture may be off. Of 100 photos blurred
-    by 2 and 4 pixels none is off by more than 1.1, of 90 others by 1.13; of the same pairs, blurred,
-    none by less than 1.66."""
+    by 2 and 4 pixels none is off by more than 1.1, of 90 others by 1.13; of the same pairs,
+    blurred, none by less than 1.66."""
     blur_max_ratio: float = 4.2
     """Error of a block as a multiple of what is to be expected by its gradient, see `detail_rank`,
     up to which nothing but blur was at work. Of 60 photos blurred by 2 and 4 pixels it is 3.7 at
     most; of 60 with another time stamp nine in ten have more than 7.7 where blurred by 2 pixels,
     three in four more than 5.2 where by 4."""
     blur_other_ratio: float = 5.2
-    """The same, above which it is another digit or thing, where the rest is explained. Of 660 photos
-    that were blurred otherwise (box, median, made smaller and larger again), as far as one blur
-    explains that, none has more than 5.9, and one more than 5."""
+    """The same, above which it is another digit or thing, where the rest is explained. Of 660
+    photos that were blurred otherwise (box, median, made smaller and larger again), as far as one
+    blur explains that, none has more than 5.9, and one more than 5."""
 
     # figures.py -----------------------------------------------------------------------------------
 
