@@ -51,7 +51,7 @@ HELD: dict[str, Held] = (
     )
     | _all(
         Held("below", "refuses"),
-        "min_inliers min_inlier_share min_inliers_agreeing min_structured_blocks"
+        "min_inliers min_inlier_share min_inliers_agreeing supposed_min_share min_structured_blocks"
         " min_text_page_side rough_min_correlation min_overlap_pixels min_points min_blocks"
         " min_scale min_legibility caption_min_blocks small_min_correlation small_min_spread"
         " small_min_edges figure_min_contrast upright_min_share",
