@@ -154,7 +154,8 @@ OF_PLACES: tuple[str, ...] = tuple(
 NOT_COVERED: tuple[str, ...] = tuple(
     """
     agreeing_min_side min_side needed_share needed_share_aligned rough_min_pixels
-    rough_min_spread settled_shift equal_sharpness contained_share rim_step rim_evenness
+    rough_min_spread supposed_max_moved settled_shift equal_sharpness contained_share rim_step
+    rim_evenness
     max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
     compressed_min_count compressed_beyond compressed_same compressed_max_shape
     bend_min_points detail_same_scale detail_max_slope detail_min_bin detail_full_bin

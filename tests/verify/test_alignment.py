@@ -179,8 +179,9 @@ def test_what_is_supposed_is_given_up_where_few_points_agree(
     with pytest.raises(FewAgree):
         align(LEFT, LEFT, UPRIGHT, 400, supposed=True)
     assert len(asked) == 1
-    let_track(monkeypatch, replace(few, tracked=80), tracking_of(0.1))
-    assert align(LEFT, LEFT, UPRIGHT, 400, supposed=True) is not None
+    for enough in (replace(few, tracked=80), replace(few, correction=8.0)):
+        let_track(monkeypatch, enough, tracking_of(0.1))
+        assert align(LEFT, LEFT, UPRIGHT, 400, supposed=True) is not None
     small = LEFT[:20, :20]  # too little is left: nothing was tracked
     assert align(small, small, UPRIGHT, 400, supposed=True) is None
 

@@ -150,11 +150,8 @@ def _refine(
     if scaled is None:
         return None
     tracking = track(*scaled, matrix, excluded)
-    if supposed:
-        share = 0.0 if tracking is None else len(tracking.inliers) / tracking.tracked
-        record("supposed_min_share", share)
-        if share < LIMITS.supposed_min_share:
-            raise FewAgree
+    if supposed and _is_by_chance(tracking):
+        raise FewAgree
     if tracking is None:
         coarse = _track_coarse(left, right, matrix, excluded)
         tracking = coarse and track(*scaled, coarse.matrix, excluded)
@@ -165,6 +162,17 @@ def _refine(
     if tracking is None or not is_plausible(tracking.matrix, *scaled):
         return None
     return scaled, tracking
+
+
+def _is_by_chance(tracking: Tracking | None) -> bool:
+    """Whether few points agree with a matrix, and it did not move far to where these do."""
+    if tracking is None:
+        return True
+    if tracking.correction >= LIMITS.supposed_max_moved:
+        return False
+    share = len(tracking.inliers) / tracking.tracked
+    record("supposed_min_share", share)
+    return share < LIMITS.supposed_min_share
 
 
 def _track_coarse(
