@@ -588,9 +588,17 @@ def _compare_part(
         if part is None:
             continue
         image, place = cut(one.grey(LIMITS.fine_side), part)
-        comparison = _align_and_compare(
-            image, other.grey(LONG_SIDE), inverse(place) @ matrix, LONG_SIDE, needed
-        )
+        try:
+            comparison = _align_and_compare(
+                image,
+                other.grey(LONG_SIDE),
+                inverse(place) @ matrix,
+                LONG_SIDE,
+                needed,
+                supposed=not needed.edited,
+            )
+        except FewAgree:
+            continue
         if comparison is None or comparison.residual.overlay or comparison.residual.text_page:
             continue
         aligned = replace(comparison.aligned, matrix=place @ comparison.aligned.matrix)
