@@ -278,7 +278,7 @@ class Limits(NamedTuple):
     or more; of 1,704 matrices by which pairs of a folder do not match 1,098 have less."""
     supposed_max_moved: float = 8.0
     """Pixels: what moved so far may have come near where the other image lies, and is corrected
-    again. One of 2,040 pairs of 40 other photos and copies needs it; 13 % of those matrices have
+    again. One of 2,427 pairs of 40 other photos and copies needs it; 13 % of those matrices have
     it."""
     coarse_side: int = 256
     """Longer side, in pixels, at which a matrix is corrected first where the full size fails."""
