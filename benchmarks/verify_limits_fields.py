@@ -51,7 +51,7 @@ HELD: dict[str, Held] = (
     )
     | _all(
         Held("below", "refuses"),
-        "min_inliers min_inlier_share min_inliers_agreeing min_structured_blocks"
+        "min_inliers min_inlier_share min_inliers_agreeing supposed_min_share min_structured_blocks"
         " min_text_page_side rough_min_correlation min_overlap_pixels min_points min_blocks"
         " min_scale min_legibility caption_min_blocks small_min_correlation small_min_spread"
         " small_min_edges figure_min_contrast upright_min_share",
@@ -162,7 +162,8 @@ OF_PLACES: tuple[str, ...] = tuple(
 NOT_COVERED: tuple[str, ...] = tuple(
     """
     agreeing_min_side min_side needed_share needed_share_aligned rough_min_pixels
-    rough_min_spread settled_shift equal_sharpness contained_share rim_step rim_evenness
+    rough_min_spread supposed_max_moved settled_shift equal_sharpness contained_share rim_step
+    rim_evenness
     max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
     compressed_min_count compressed_beyond compressed_same degraded_max_shape
     bend_min_points detail_same_scale detail_max_slope detail_min_bin detail_full_bin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from imgsim.decode.detail import shrink
 from imgsim.verify import alignment
-from imgsim.verify.alignment import align, at_one_scale
+from imgsim.verify.alignment import FewAgree, align, at_one_scale
 from imgsim.verify.tracking import Tracking
 from tests.verify.pictures import UPRIGHT, other_limits
 
@@ -164,6 +165,25 @@ def test_where_the_full_size_fails_a_coarse_one_is_tried(monkeypatch: pytest.Mon
     assert asked[1][2] is UPRIGHT
     assert asked[2][2] is coarse.matrix
     assert all(given[3] == [(0.0, 0.25)] for given in asked)
+
+
+def test_what_is_supposed_is_given_up_where_few_points_agree(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = let_track(monkeypatch, None)
+    with pytest.raises(FewAgree):
+        align(LEFT, LEFT, UPRIGHT, 400, supposed=True)
+    assert len(asked) == 1  # no coarse one is tried
+    few = replace(tracking_of(0.9), tracked=81)  # 20 of them agree
+    asked = let_track(monkeypatch, few)
+    with pytest.raises(FewAgree):
+        align(LEFT, LEFT, UPRIGHT, 400, supposed=True)
+    assert len(asked) == 1
+    for enough in (replace(few, tracked=80), replace(few, correction=8.0)):
+        let_track(monkeypatch, enough, tracking_of(0.1))
+        assert align(LEFT, LEFT, UPRIGHT, 400, supposed=True) is not None
+    small = LEFT[:20, :20]  # too little is left: nothing was tracked
+    assert align(small, small, UPRIGHT, 400, supposed=True) is None
 
 
 def test_where_both_fail_nothing_is_aligned(monkeypatch: pytest.MonkeyPatch) -> None:

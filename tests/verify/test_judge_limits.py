@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imgsim.types import Verdict
 from imgsim.verify import judge as module
-from imgsim.verify.alignment import Aligned
+from imgsim.verify.alignment import Aligned, FewAgree
 from imgsim.verify.colours import RecolouredShares
 from imgsim.verify.judge import (
     EQUAL,
@@ -21,13 +21,14 @@ from imgsim.verify.judge import (
     _compare_at_needed_size,
     _compare_beside_overlay,
     _Comparison,
+    _judge_aligned,
     _max_difference,
     _relative_shift,
     _with_colours,
     judge,
 )
 from imgsim.verify.multiscale import MultiscaleImage
-from imgsim.verify.needed import ALL
+from imgsim.verify.needed import ALL, DUPLICATES, Needed
 from imgsim.verify.residual import Residual
 from tests.verify.pictures import UPRIGHT, other_limits
 
@@ -96,7 +97,7 @@ def let_align(
     monkeypatch: pytest.MonkeyPatch, aligned: Aligned | None, residual: Residual | None
 ) -> list[tuple[Any, ...]]:
     asked: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(module, "align", lambda *given: (asked.append(given), aligned)[1])
+    monkeypatch.setattr(module, "align", lambda *given, **_: (asked.append(given), aligned)[1])
     monkeypatch.setattr(module, "compare", lambda given: residual if given is aligned else 1 / 0)
     return asked
 
@@ -158,7 +159,7 @@ def let_compare(
     """Let a function of the module give these answers, one after another."""
     asked: list[tuple[Any, ...]] = []
     left = list(answers)
-    monkeypatch.setattr(module, name, lambda *given: (asked.append(given), left.pop(0))[1])
+    monkeypatch.setattr(module, name, lambda *given, **_: (asked.append(given), left.pop(0))[1])
     return asked
 
 
@@ -191,6 +192,22 @@ def test_an_overlay_beside_an_overlay_is_another_picture(monkeypatch: pytest.Mon
     for rest in (None, comparison(overlay=0.1)):
         let_compare(monkeypatch, "_align_and_compare", [overlaid, rest])
         assert _compare_beside_overlay(GREY, GREY, UPRIGHT, 55, ALL) is None
+
+
+@pytest.mark.parametrize(("needed", "tries"), [(DUPLICATES, 1), (ALL, 2)])
+def test_where_few_points_agree_the_other_direction_is_tried_for_edited_pictures_alone(
+    needed: Needed, tries: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def align(*given: Any, supposed: bool) -> None:
+        asked.append(given)
+        if supposed:
+            raise FewAgree
+
+    monkeypatch.setattr(module, "align", align)
+    assert _judge_aligned(image_of(1), image_of(2), [UPRIGHT], needed) is NOT_ALIGNED
+    assert len(asked) == tries
 
 
 # Pages --------------------------------------------------------------------------------------------

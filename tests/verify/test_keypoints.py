@@ -17,6 +17,9 @@ from imgsim.verify.keypoints import (
     _hamming_by_words,
     _mutual_nearest,
     _nearest,
+    _nearest_in_c,
+    _upright_agreeing,
+    _upright_in_c,
     consistent_matches,
     matrices_from_keypoints,
 )
@@ -144,6 +147,53 @@ def test_bits_that_differ_are_counted(
         )
     assert (count(one, with_flipped_bits(one, 256)).diagonal() == 256).all()
     assert count(one[:0], other).shape == (0, 7)
+
+
+needs_c = pytest.mark.skipif(
+    keypoints._matches is None, reason="the parts in C are not compiled: there was no C compiler"
+)
+
+
+@needs_c
+def test_c_and_numpy_find_the_same_nearest() -> None:
+    rng = np.random.default_rng(5)
+    for n, m in ((1, 1), (7, 3), (96, 256), (0, 4), (4, 0)):
+        one, other = (rng.integers(0, 4, (k, 32), np.uint8) for k in (n, m))  # many are equally far
+        for expected, found in zip(
+            _nearest(_hamming_by_words(one, other)), _nearest_in_c(one, other), strict=True
+        ):
+            np.testing.assert_array_equal(expected, found)
+
+
+@needs_c
+def test_c_and_numpy_find_the_same_upright_matches() -> None:
+    rng = np.random.default_rng(6)
+    for n in (1, 2, 40, 120):
+        points = rng.uniform(0, 300, (n, 2)).astype(np.float32)
+        target = 0.7 * points.astype(np.float64) + (3, 9)
+        target[::3] = rng.uniform(0, 300, (len(target[::3]), 2))
+        target[1::5] += rng.normal(0, 4, (len(target[1::5]), 2))
+        both = [agreeing(points, target, 4.0) for agreeing in (_upright_agreeing, _upright_in_c)]
+        if both[0] is None:
+            assert both[1] is None
+        else:
+            np.testing.assert_array_equal(*both)
+
+
+@needs_c
+def test_c_checks_the_matches_it_is_given() -> None:
+    numbers = [np.zeros(n, np.int64) for n in (2, 2, 3, 3)]
+    one, other = np.zeros((2, 32), np.uint8), np.zeros((3, 32), np.uint8)
+    with pytest.raises(ValueError, match="left: 32 items"):
+        keypoints._matches.nearest(one.ravel()[:33], other, *numbers)
+    with pytest.raises(ValueError, match="rows: 3 items"):
+        keypoints._matches.nearest(one, other, numbers[0], *numbers[:3])
+    with pytest.raises(TypeError, match="items of 4 bytes"):
+        keypoints._matches.upright(numbers[0], np.zeros(4), 1, 1, 1, 1, one)
+    with pytest.raises(ValueError, match="target: 4 items"):
+        keypoints._matches.upright(
+            np.zeros(4, np.float32), np.zeros(6), 1, 1, 1, 1, np.zeros(2, np.uint8)
+        )
 
 
 def test_matches_are_each_others_nearest_and_near() -> None:

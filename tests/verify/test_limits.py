@@ -91,6 +91,8 @@ KNOWN: dict[str, object] = {
     "edited_max_hole": 0.2,
     "edited_min_cover": 0.9,
     "edited_max_moved": 1.5,
+    "supposed_min_share": 0.25,
+    "supposed_max_moved": 8.0,
     "coarse_side": 256,
     "min_side": 24,
     "extra_rounds": 2,

@@ -5,17 +5,52 @@ import math
 import numpy as np
 import pytest
 
-from imgsim.verify.tone import apply_tone_curve, isotonic_regression, joint_histogram, tone_curve
+from imgsim.verify import tone
+from imgsim.verify.tone import (
+    apply_tone_curve,
+    isotonic_regression,
+    joint_histogram,
+    smooth_tone_curve,
+    tone_curve,
+)
+
+needs_c = pytest.mark.skipif(
+    tone._equations is None, reason="the parts in C are not compiled: there was no C compiler"
+)
 
 
-def test_isotonic_regression_is_that_of_scipy() -> None:
+@pytest.mark.parametrize("compiled", [pytest.param(True, marks=needs_c), False])
+def test_isotonic_regression_is_that_of_scipy(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from scipy.optimize import isotonic_regression as scipys
 
+    if not compiled:
+        monkeypatch.setattr(tone, "_equations", None)
     rng = np.random.default_rng(2)
     for n in (1, 2, 256):
         values, weights = np.arange(n) / 9 + rng.normal(0, 5, n), rng.uniform(0.1, 9, n)
         expected = scipys(values, weights=weights).x
         np.testing.assert_allclose(isotonic_regression(values, weights), expected)
+
+
+@needs_c
+def test_c_and_python_fit_the_same_curve(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    joint = (rng.integers(0, 50, (256, 256)) * (rng.random((256, 256)) < 0.05)).astype(np.float32)
+    curve = smooth_tone_curve(joint)
+    monkeypatch.setattr(tone, "_equations", None)
+    np.testing.assert_array_equal(curve, smooth_tone_curve(joint))
+
+
+@needs_c
+def test_c_checks_the_curves_it_is_given() -> None:
+    with pytest.raises(ValueError, match="weights: 3 items"):
+        tone._equations.isotonic(np.zeros(3), np.zeros(2), np.zeros(3))
+    with pytest.raises(ValueError, match="3 items or more"):
+        tone._equations.solve_banded(np.ones(2), np.ones(1), np.ones(0), np.ones(2))
+    with pytest.raises(ValueError, match="second: 2 items"):
+        tone._equations.solve_banded(np.ones(4), np.ones(3), np.ones(3), np.ones(4))
 
 
 def test_a_change_of_tone_is_found_both_ways_and_undone() -> None:

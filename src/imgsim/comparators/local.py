@@ -169,7 +169,7 @@ def _describe(small: NDArray[np.uint8], row: Any) -> None:
         cv2.KeyPoint(last - k.pt[0], k.pt[1], k.size, (180 - k.angle) % 360, 0, k.octave, i)
         for i, k in enumerate(chosen[:MIRRORED])
     ]
-    kept, mirrored = orb.compute(np.ascontiguousarray(small[:, ::-1]), seen)
+    kept, mirrored = orb.compute(cv2.flip(small, 1), seen)
     if kept:
         row["mirrored"][[k.class_id for k in kept]] = mirrored
 

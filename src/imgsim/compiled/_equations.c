@@ -1,7 +1,7 @@
-/* Weighted least squares over many equations of eight unknowns.
+/* Weighted least squares: over many equations of eight unknowns, and for curves of grey levels.
  *
- * What it does is said in verify/fine_alignment.py, which has the same in NumPy. All sizes and types
- * are checked here before anything is read or written.
+ * What it does is said in verify/fine_alignment.py and verify/tone.py, which have the same in Python.
+ * All sizes and types are checked here before anything is read or written.
  */
 
 #include "arrays.h"
@@ -205,8 +205,145 @@ done:
     return result;
 }
 
+/* Curves of grey levels --------------------------------------------------------------------- */
+
+/* Pool neighbours that fall, from the first value on; n is at least 1. */
+static int
+pool(const double *values, const double *weights, Py_ssize_t n, double *rising)
+{
+    double *sums = PyMem_Malloc((size_t)n * sizeof *sums);
+    double *pooled = PyMem_Malloc((size_t)n * sizeof *pooled);
+    Py_ssize_t *members = PyMem_Malloc((size_t)n * sizeof *members);
+    int enough = sums != NULL && pooled != NULL && members != NULL;
+    Py_ssize_t blocks = 0, place = 0;
+    for (Py_ssize_t i = 0; enough && i < n; i++) {
+        double sum = values[i] * weights[i], weight = weights[i];
+        Py_ssize_t count = 1;
+        while (blocks > 0 && !(sum / weight > sums[blocks - 1] / pooled[blocks - 1])) {
+            blocks--;
+            sum += sums[blocks];
+            weight += pooled[blocks];
+            count += members[blocks];
+        }
+        sums[blocks] = sum;
+        pooled[blocks] = weight;
+        members[blocks++] = count;
+    }
+    for (Py_ssize_t i = 0; enough && i < blocks; i++) {
+        for (Py_ssize_t k = 0; k < members[i]; k++, place++) {
+            rising[place] = members[i] == 1 ? values[place] : sums[i] / pooled[i];
+        }
+    }
+    PyMem_Free(sums);
+    PyMem_Free(pooled);
+    PyMem_Free(members);
+    return enough;
+}
+
+PyDoc_STRVAR(isotonic_doc,
+"isotonic(values, weights, rising)\n"
+"--\n\n"
+"Write the nearest values that never fall; weights are above 0.");
+
+static PyObject *
+isotonic(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    enum { VALUES, WEIGHTS, RISING, ARRAYS };
+    PyObject *objects[ARRAYS], *result = NULL;
+    Array arrays[ARRAYS] = {0};
+    if (!PyArg_ParseTuple(arguments, "OOO:isotonic", &objects[VALUES], &objects[WEIGHTS],
+                          &objects[RISING])) {
+        return NULL;
+    }
+    if (take(&arrays[VALUES], objects[VALUES], "values", 8, 0, 0) < 0 ||
+        take(&arrays[WEIGHTS], objects[WEIGHTS], "weights", 8, 0, 0) < 0 ||
+        take(&arrays[RISING], objects[RISING], "rising", 8, 1, 0) < 0) {
+        goto done;
+    }
+    Py_ssize_t n = length(&arrays[VALUES]);
+    if (!has_length(&arrays[WEIGHTS], "weights", n) ||
+        !has_length(&arrays[RISING], "rising", n)) {
+        goto done;
+    }
+    if (n > 0 && !pool(arrays[VALUES].view.buf, arrays[WEIGHTS].view.buf, n,
+                       arrays[RISING].view.buf)) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    result = Py_NewRef(Py_None);
+done:
+    release(arrays, ARRAYS);
+    return result;
+}
+
+/* Solve a system with two diagonals on each side of the main one, which holds the pivots after. */
+static void
+solve(double *pivots, double *lower, double *lowest, double *solved, Py_ssize_t n)
+{
+    lower[0] /= pivots[0];
+    pivots[1] -= lower[0] * lower[0] * pivots[0];
+    solved[1] -= lower[0] * solved[0];
+    for (Py_ssize_t i = 2; i < n; i++) {
+        double one = pivots[i - 1], two = pivots[i - 2];
+        double far = lowest[i - 2] / two;
+        double near = (lower[i - 1] - far * lower[i - 2] * two) / one;
+        pivots[i] = pivots[i] - far * far * two - near * near * one;
+        solved[i] -= far * solved[i - 2] + near * solved[i - 1];
+        lower[i - 1] = near;
+        lowest[i - 2] = far;
+    }
+    solved[n - 1] /= pivots[n - 1];
+    solved[n - 2] = solved[n - 2] / pivots[n - 2] - lower[n - 2] * solved[n - 1];
+    for (Py_ssize_t i = n - 3; i >= 0; i--) {
+        solved[i] = solved[i] / pivots[i] - lower[i] * solved[i + 1] - lowest[i] * solved[i + 2];
+    }
+}
+
+PyDoc_STRVAR(solve_banded_doc,
+"solve_banded(diagonal, first, second, right)\n"
+"--\n\n"
+"Put the solution in the place of what is right; the diagonals are written over.");
+
+static PyObject *
+solve_banded(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    enum { DIAGONAL, FIRST, SECOND, RIGHT, ARRAYS };
+    PyObject *objects[ARRAYS], *result = NULL;
+    Array arrays[ARRAYS] = {0};
+    if (!PyArg_ParseTuple(arguments, "OOOO:solve_banded", &objects[DIAGONAL], &objects[FIRST],
+                          &objects[SECOND], &objects[RIGHT])) {
+        return NULL;
+    }
+    if (take(&arrays[DIAGONAL], objects[DIAGONAL], "diagonal", 8, 1, 0) < 0 ||
+        take(&arrays[FIRST], objects[FIRST], "first", 8, 1, 0) < 0 ||
+        take(&arrays[SECOND], objects[SECOND], "second", 8, 1, 0) < 0 ||
+        take(&arrays[RIGHT], objects[RIGHT], "right", 8, 1, 0) < 0) {
+        goto done;
+    }
+    Py_ssize_t n = length(&arrays[DIAGONAL]);
+    if (n < 3) {
+        PyErr_SetString(PyExc_ValueError, "diagonal: there have to be 3 items or more");
+        goto done;
+    }
+    if (!has_length(&arrays[FIRST], "first", n - 1) ||
+        !has_length(&arrays[SECOND], "second", n - 2) ||
+        !has_length(&arrays[RIGHT], "right", n)) {
+        goto done;
+    }
+    solve(arrays[DIAGONAL].view.buf, arrays[FIRST].view.buf, arrays[SECOND].view.buf,
+          arrays[RIGHT].view.buf, n);
+    result = Py_NewRef(Py_None);
+done:
+    release(arrays, ARRAYS);
+    return result;
+}
+
 static PyMethodDef METHODS[] = {
+    {"isotonic", isotonic, METH_VARARGS, isotonic_doc},
     {"rest", rest_of, METH_VARARGS, rest_doc},
+    {"solve_banded", solve_banded, METH_VARARGS, solve_banded_doc},
     {"sums", sums_of, METH_VARARGS, sums_doc},
     {NULL, NULL, 0, NULL},
 };

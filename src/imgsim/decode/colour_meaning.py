@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.decode.containers import whole_png_chunks
+from imgsim.decode.containers import jpeg_scan, whole_png_chunks
 
 _SRGB, _P3, _ADOBE = "", "Display P3", "Adobe RGB"
 _PRIMARIES = {
@@ -86,7 +86,8 @@ def colour_meaning(data: bytes, format: str, image: Any, profile: bytes | None =
         return _of_boxes(data)
     if image is None or format not in ("JPEG", "MPO"):
         return _SRGB
-    may_be_adobe = any(data.find(sign, 0, 1 << 16) >= 0 for sign in _ADOBE_SIGNS)
+    end = min(1 << 16, jpeg_scan(data))
+    may_be_adobe = any(data.find(sign, 0, end) >= 0 for sign in _ADOBE_SIGNS)
     return _of_exif(image) if may_be_adobe else _SRGB
 
 

@@ -25,6 +25,7 @@ from imgsim.verify.matrix import (
     pixel_matrix,
     stretch_scales,
 )
+from imgsim.verify.recording import record
 from imgsim.verify.tracking import Tracking, track, warp
 
 
@@ -57,9 +58,19 @@ class Aligned:
     shift: float
 
 
+class FewAgree(Exception):
+    """Hardly any point of an image lies in the other one where it would in a copy."""
+
+
 @staged("aligning")
 def align(
-    left: Grey, right: Grey, matrix: Matrix, side: int, excluded: Sequence[Band] = ()
+    left: Grey,
+    right: Grey,
+    matrix: Matrix,
+    side: int,
+    excluded: Sequence[Band] = (),
+    *,
+    supposed: bool = False,
 ) -> Aligned | None:
     """Refine a matrix and warp the right image by it.
 
@@ -74,13 +85,20 @@ def align(
         Longer side, in pixels, of the left image, at most.
     excluded : sequence of (float, float)
         Rows of the left image to leave out, from and to, as shares of its height.
+    supposed : bool
+        The matrix is one of which most are by chance: it is not corrected again and again.
 
     Returns
     -------
     Aligned or None
         None if editing a picture does not give such a matrix, or too little is left.
+
+    Raises
+    ------
+    FewAgree
+        Of a matrix that is supposed.
     """
-    refined = _refine(left, right, matrix, side, excluded)
+    refined = _refine(left, right, matrix, side, excluded, supposed=supposed)
     if refined is None:
         return None
     scaled, tracking = refined
@@ -119,13 +137,21 @@ def refine_matrix(
 
 
 def _refine(
-    left: Grey, right: Grey, matrix: Matrix, side: int, excluded: Sequence[Band]
+    left: Grey,
+    right: Grey,
+    matrix: Matrix,
+    side: int,
+    excluded: Sequence[Band],
+    *,
+    supposed: bool = False,
 ) -> tuple[tuple[Grey, Grey], Tracking] | None:
     """Both images at one scale, and what the last round of tracking found."""
     scaled = at_one_scale(left, right, matrix, side)
     if scaled is None:
         return None
     tracking = track(*scaled, matrix, excluded)
+    if supposed and _is_by_chance(tracking):
+        raise FewAgree
     if tracking is None:
         coarse = _track_coarse(left, right, matrix, excluded)
         tracking = coarse and track(*scaled, coarse.matrix, excluded)
@@ -136,6 +162,17 @@ def _refine(
     if tracking is None or not is_plausible(tracking.matrix, *scaled):
         return None
     return scaled, tracking
+
+
+def _is_by_chance(tracking: Tracking | None) -> bool:
+    """Whether few points agree with a matrix, and it did not move far to where these do."""
+    if tracking is None:
+        return True
+    if tracking.correction >= LIMITS.supposed_max_moved:
+        return False
+    share = len(tracking.inliers) / tracking.tracked
+    record("supposed_min_share", share)
+    return share < LIMITS.supposed_min_share
 
 
 def _track_coarse(

@@ -11,7 +11,7 @@ import numpy as np
 
 from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS
 from imgsim.types import Verdict
-from imgsim.verify.alignment import Aligned, align
+from imgsim.verify.alignment import Aligned, FewAgree, align
 from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
 from imgsim.verify.channel_tones import in_one_tone
 from imgsim.verify.colour_details import colour_distance
@@ -248,13 +248,19 @@ def _judge_aligned(
         for swapped in (False, True):
             one, other = (right, left) if swapped else (left, right)
             matrix = inverse(hypothesis) if swapped else hypothesis
-            comparison = _compare_at_needed_size(one, other, matrix, needed)
+            by_chance = False
+            try:
+                comparison = _compare_at_needed_size(one, other, matrix, needed)
+            except FewAgree:
+                comparison, by_chance = None, True
             if comparison is None and not swapped:
                 zoomed = _compare_part(left, right, hypothesis, needed)
                 if zoomed is not None:
                     swapped, comparison = zoomed
                     one, other = (right, left) if swapped else (left, right)
             if comparison is None and nearest_orientation(hypothesis) is not None:
+                if by_chance:
+                    break
                 continue  # what is written over one of them draws off the points, not the other's
             if comparison is None:
                 break
@@ -593,7 +599,12 @@ def _compare_at_needed_size(
 ) -> _Comparison | None:
     """Compare two images at the usual size, and pages of text again at a larger one."""
     usual = _compare_beside_overlay(
-        left.grey(LONG_SIDE), right.grey(LONG_SIDE), hypothesis, LONG_SIDE, needed
+        left.grey(LONG_SIDE),
+        right.grey(LONG_SIDE),
+        hypothesis,
+        LONG_SIDE,
+        needed,
+        supposed=not needed.edited,
     )
     if usual is None or not usual.residual.text_page or usual.distance > LIMITS.undecided_distance:
         return usual
@@ -621,9 +632,17 @@ def _compare_part(
         if part is None:
             continue
         image, place = cut(one.grey(LIMITS.fine_side), part)
-        comparison = _align_and_compare(
-            image, other.grey(LONG_SIDE), inverse(place) @ matrix, LONG_SIDE, needed
-        )
+        try:
+            comparison = _align_and_compare(
+                image,
+                other.grey(LONG_SIDE),
+                inverse(place) @ matrix,
+                LONG_SIDE,
+                needed,
+                supposed=not needed.edited,
+            )
+        except FewAgree:
+            continue
         if comparison is None or comparison.residual.overlay or comparison.residual.text_page:
             continue
         aligned = replace(comparison.aligned, matrix=place @ comparison.aligned.matrix)
@@ -632,10 +651,16 @@ def _compare_part(
 
 
 def _compare_beside_overlay(
-    left: Grey, right: Grey, hypothesis: Matrix, side: int, needed: Needed
+    left: Grey,
+    right: Grey,
+    hypothesis: Matrix,
+    side: int,
+    needed: Needed,
+    *,
+    supposed: bool = False,
 ) -> _Comparison | None:
     """Compare two images; where an overlay was found, again without its rows."""
-    first = _align_and_compare(left, right, hypothesis, side, needed)
+    first = _align_and_compare(left, right, hypothesis, side, needed, supposed=supposed)
     if first is None or not first.residual.overlay:
         return first
     bands = first.residual.bands
@@ -663,8 +688,10 @@ def _align_and_compare(
     side: int,
     needed: Needed,
     excluded: Sequence[Band] = (),
+    *,
+    supposed: bool = False,
 ) -> _Comparison | None:
-    aligned = align(left, right, hypothesis, side, excluded)
+    aligned = align(left, right, hypothesis, side, excluded, supposed=supposed)
     if aligned is None or not needed.when_aligned(left, right, aligned.matrix):
         return None
     if not _enough_points(aligned, overlaid=bool(excluded)):

@@ -16,6 +16,11 @@ from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Matrix, inverse, project, projected_corners, rescale
 from imgsim.verify.recording import record
 
+try:
+    from imgsim.compiled import _matches
+except ImportError:
+    _matches = None  # type: ignore[assignment]
+
 
 def consistent_matches(
     left: Any, right: Any, matrix: Matrix
@@ -136,7 +141,10 @@ def _are_alike(one: Matrix, other: Matrix) -> bool:
 
 @staged("aligning")
 def _match(left: Keypoints, right: Keypoints, *, mirrored: bool) -> _Nearest:
-    return _nearest(_hamming(left.descriptor, right.mirrored if mirrored else right.descriptor))
+    other = right.mirrored if mirrored else right.descriptor
+    if _matches is None:
+        return _nearest(_hamming(left.descriptor, other))
+    return _nearest_in_c(left.descriptor, other)
 
 
 @staged("aligning")
@@ -233,6 +241,20 @@ def _upright_by_pairs(
 
     Two of them give one, so it is found among many wrong ones: those of letters.
     """
+    agreeing = (_upright_agreeing if _matches is None else _upright_in_c)(points, target, tolerance)
+    if agreeing is None:
+        return None
+    record("upright_min_share", agreeing.mean())
+    few = agreeing.sum() < LIMITS.min_keypoint_matches
+    if few or agreeing.mean() < LIMITS.upright_min_share:
+        return None
+    return _fit_upright(points[agreeing], target[agreeing])
+
+
+def _upright_agreeing(
+    points: NDArray[Any], target: NDArray[Any], tolerance: float
+) -> NDArray[np.bool_] | None:
+    """Which matches agree with the best matrix that two of them give, shape (n,)."""
     one, other = np.triu_indices(len(points), 1)
     apart, target_apart = points[one] - points[other], target[one] - target[other]
     length = np.square(apart).sum(axis=1)
@@ -247,11 +269,23 @@ def _upright_by_pairs(
     shift = target[one] - scale[:, None] * points[one]
     errors = np.abs(scale[:, None, None] * points + shift[:, None] - target).max(axis=2)
     agreeing = errors <= tolerance
-    best = agreeing[agreeing.sum(axis=1).argmax()]
-    record("upright_min_share", best.mean())
-    if best.sum() < LIMITS.min_keypoint_matches or best.mean() < LIMITS.upright_min_share:
-        return None
-    return _fit_upright(points[best], target[best])
+    return np.asarray(agreeing[agreeing.sum(axis=1).argmax()])
+
+
+def _upright_in_c(
+    points: NDArray[Any], target: NDArray[Any], tolerance: float
+) -> NDArray[np.bool_] | None:
+    agreeing = np.zeros(len(points), np.bool_)
+    most = _matches.upright(
+        np.ascontiguousarray(points, np.float32),
+        np.ascontiguousarray(target, np.float64),
+        tolerance,
+        LIMITS.upright_min_apart * tolerance,
+        LIMITS.min_scale,
+        LIMITS.max_scale,
+        agreeing.view(np.uint8),
+    )
+    return None if most < 0 else agreeing
 
 
 def _in_units(affine: NDArray[Any], left: Keypoints, right: Keypoints) -> Matrix:
@@ -465,6 +499,17 @@ def _nearest(bits: NDArray[np.integer]) -> _Nearest:
     row_bits, columns = np.divmod(by_row.astype(np.int64), most)
     column_bits, rows = np.divmod(by_column.astype(np.int64), most)
     return _Nearest(columns, row_bits, rows, column_bits, bits.shape)
+
+
+def _nearest_in_c(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> _Nearest:
+    """The same of descriptors, shape (n, 32) and (m, 32)."""
+    n, m = len(left), len(right)
+    if not (n and m):
+        return _nearest(np.empty((n, m), np.int32))
+    columns, row_bits, rows, column_bits = (np.empty(size, np.int64) for size in (n, n, m, m))
+    one, other = np.ascontiguousarray(left), np.ascontiguousarray(right)
+    _matches.nearest(one, other, columns, row_bits, rows, column_bits)
+    return _Nearest(columns, row_bits, rows, column_bits, (n, m))
 
 
 def _mutual_nearest(nearest: _Nearest) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey
 
+try:
+    from imgsim.compiled import _equations
+except ImportError:
+    _equations = None  # type: ignore[assignment]
+
 _ONES = np.ones(256, np.float32)
 _LEVELS = np.arange(256, dtype=np.float32)
 _OFFSETS = np.arange(-LIMITS.tone_smoothing_radius, LIMITS.tone_smoothing_radius + 1)
@@ -85,6 +90,11 @@ def isotonic_regression(
     -------
     ndarray of float64, shape (n,)
     """
+    if _equations is not None:
+        rising = np.empty(len(values))
+        one, other = (np.ascontiguousarray(x, np.float64) for x in (values, weights))
+        _equations.isotonic(one, other, rising)
+        return rising
     members = np.ones(len(values), np.int64)
     while True:
         rises = values[1:] > values[:-1]
@@ -138,17 +148,30 @@ def smooth_tone_curve(joint: NDArray[np.float32]) -> NDArray[np.float64]:
     diagonals = [LIMITS.curve_stiffness * diagonal for diagonal in _CURVATURE]
     diagonals[0] = diagonals[0] + weights + LIMITS.curve_hold
     right = weights * wanted + LIMITS.curve_hold * _LEVELS
-    curve = np.array(_solve_banded(*(x.tolist() for x in (*diagonals, right))))
+    curve = _solve_banded(diagonals[0], diagonals[1], diagonals[2], right)
     return np.asarray(np.maximum.accumulate(curve).clip(0, 255), np.float64)
 
 
 def _solve_banded(
-    diagonal: list[float], first: list[float], second: list[float], right: list[float]
-) -> list[float]:
+    diagonal: NDArray[np.float64],
+    first: NDArray[np.float64],
+    second: NDArray[np.float64],
+    right: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """Solve a positive definite symmetric system with two diagonals beside the main one.
 
     For so few unknowns the threads of a linear algebra library cost more than the work.
     """
+    if _equations is None:
+        return np.array(_solve_in_python(*(x.tolist() for x in (diagonal, first, second, right))))
+    solved = np.array(right, np.float64)
+    _equations.solve_banded(diagonal, first, second, solved)
+    return solved
+
+
+def _solve_in_python(
+    diagonal: list[float], first: list[float], second: list[float], right: list[float]
+) -> list[float]:
     count = len(diagonal)
     pivots, lower, lowest = [0.0] * count, [0.0] * count, [0.0] * count
     solved = list(right)
