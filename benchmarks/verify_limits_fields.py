@@ -85,6 +85,7 @@ HELD: dict[str, Held] = (
         Held("above", "chooses"),
         "soft_blur agreeing_share undecided_distance tried_place max_loose_distance min_noise"
         " edited_max_moved bend_max_distance bend_distance bend_max_error_share bend_beyond"
+        " bend_max_difference"
         " overlay_edge bar_share min_light_pixels text_page_light min_background_in_print"
         " correction_most min_even_share_drawn min_flat_span min_flat_drawing min_flat_of_even"
         " zoom_max_area in_place_max_chroma colour_retoned",

@@ -47,7 +47,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 35
+VERSION = 36
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -120,10 +120,14 @@ def judge(
         least = _least_in_place(left, right) if shapes[0] == shapes[1] else 0.0
         if least > needed.max_distance:
             return NOT_ALIGNED
-        verdict = _judge_aligned(left, right, chain([first], ways), needed)
-        if may_be_bent(verdict):
+        found = _align_best(left, right, chain([first], ways), needed)
+        # where that refuses a pair, details need not be told, which take far longer
+        if not needed.edited and _each_shows_more(left, right, found.verdict):
+            return replace(found.verdict, residual=max(least, LIMITS.edited_difference))
+        straight = verdict = _with_details(found, needed)
+        if may_be_bent(verdict) and not found.differs_in_parts:
             verdict = _judge_bent(left, right, verdict, needed)
-        if _each_shows_more(left, right, verdict):
+        if (needed.edited or verdict is not straight) and _each_shows_more(left, right, verdict):
             least = max(least, LIMITS.edited_difference)
         return verdict if verdict.residual >= least else replace(verdict, residual=least)
     hypotheses = list(hypotheses)
@@ -230,11 +234,46 @@ def _exchange_light(image: MultiscaleImage) -> MultiscaleImage:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The verdict on two images as they lie best upon each other, without what is small.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    of_drawing : float
+        Its residual, if strong compression explains nothing.
+    compared : tuple of (MultiscaleImage, MultiscaleImage, _Comparison), or None
+        The one in whose frame they were compared, the other one, and how they compare; None if no
+        hypothesis holds.
+    """
+
+    verdict: Verdict
+    of_drawing: float
+    compared: tuple[MultiscaleImage, MultiscaleImage, _Comparison] | None
+
+    @property
+    def differs_in_parts(self) -> bool:
+        """Whether points lie so exactly where a homography says that no bend explains the rest."""
+        if self.compared is None:
+            return False
+        comparison = self.compared[2]
+        record("bend_max_difference", comparison.difference / max(comparison.moved, 1e-3))
+        return comparison.difference > LIMITS.bend_max_difference * comparison.moved
+
+
 def _judge_aligned(
     left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix], needed: Needed
 ) -> Verdict:
+    """Align two images under one hypothesis after the other, and compare them."""
+    return _with_details(_align_best(left, right, hypotheses, needed), needed)
+
+
+def _align_best(
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix], needed: Needed
+) -> _Found:
     """Align two images under one hypothesis after the other, and compare them block by block."""
-    best, details_of = NOT_ALIGNED, None
+    best, compared = NOT_ALIGNED, None
     far: list[Matrix] = []
     for hypothesis in hypotheses:
         if any(_is_near(hypothesis, matrix) for matrix in far):
@@ -260,19 +299,15 @@ def _judge_aligned(
             edited = needed.edited and _may_be_edited(comparison)
             if comparison.distance < best.residual:
                 best = _verdict(left, right, comparison, swapped=swapped)
-                details_of = one, other, comparison
+                compared = one, other, comparison
             if not swapped and comparison.distance > needed.undecided_distance and not edited:
                 far.append(comparison.aligned.matrix)
             if not comparison.undecided and not edited:
                 break
         if best.residual <= 1:
             break
-    if details_of is None:
-        return best
-    explained = _by_compression(best, *details_of)
-    if not needed.in_detail(explained):
-        return explained
-    return _with_details(explained, *details_of, of_drawing=best.residual)
+    explained = best if compared is None else _by_compression(best, *compared)
+    return _Found(explained, best.residual, compared)
 
 
 def _by_compression(
@@ -356,18 +391,16 @@ def _possible(
             yield hypothesis
 
 
-def _with_details(
-    verdict: Verdict,
-    left: MultiscaleImage,
-    right: MultiscaleImage,
-    comparison: _Comparison,
-    of_drawing: float,
-) -> Verdict:
+def _with_details(found: _Found, needed: Needed) -> Verdict:
     """The verdict on pictures that would be accepted, with the distance of what is small.
 
-    At loose, pictures may differ in a part; texts may not. `of_drawing` is the residual at least if
-    the two are no photos: what is small is all that there is, and compression may hide it.
+    At loose, pictures may differ in a part; texts may not. If the two are no photos, what is small
+    is all that there is, and compression may hide it.
     """
+    verdict = found.verdict
+    if found.compared is None or not needed.in_detail(verdict):
+        return verdict
+    left, right, comparison = found.compared
     side = LIMITS.detail_side
     matrix, bands = comparison.aligned.matrix, comparison.residual.bands
     if verdict.residual < LIMITS.two_levels_distance and _is_another_design(left, right, matrix):
@@ -377,7 +410,7 @@ def _with_details(
         details = _details_in_one_tone(left, right, matrix, bands) or details
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
     if details.drawn:
-        verdict = replace(verdict, residual=max(verdict.residual, of_drawing))
+        verdict = replace(verdict, residual=max(verdict.residual, found.of_drawing))
     if verdict.residual > 1 and not details.drawn:
         return verdict
     distance = details.distance
