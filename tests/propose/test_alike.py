@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,35 @@ def test_c_and_numpy_find_the_same(
     monkeypatch.setattr(alike, "_alike", None)
     assert (_pairs(rows, closed), _votes(votes_of(rows, *least, closed=closed))) == compiled
     assert len(compiled[0]) > 50
+
+
+@pytest.mark.parametrize("compiled", [pytest.param(True, marks=needs_c), False])
+def test_pairs_wait_in_files_a_part_at_a_time(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = _rows(7)
+    expected = _pairs(rows)
+    monkeypatch.setattr(alike, "_IN_MEMORY", 0)
+    monkeypatch.setattr(alike, "_IMAGES", 2)
+    monkeypatch.setattr(alike, "_FILE_BYTES", 1 << 40)
+    monkeypatch.setattr(alike, "_alike", alike._alike if compiled else None)
+    waiting = []
+    write = alike.Collisions._write
+
+    def written(*given: Any) -> list[tuple[int, str]]:
+        files = write(*given)
+        waiting.append(sum(os.path.getsize(name) for _, name in files))
+        return files
+
+    monkeypatch.setattr(alike.Collisions, "_write", written)
+    assert _pairs(rows) == expected
+    (every,) = waiting
+    waiting.clear()
+    monkeypatch.setattr(alike, "_FILE_BYTES", every // (4 * len(rows)))
+    assert _pairs(rows) == expected
+    assert sum(waiting) == every
+    assert len(waiting) >= 4
+    assert max(waiting) < every / 2
 
 
 @pytest.mark.parametrize("counted", [5, 40])
@@ -149,14 +179,18 @@ ARRAYS: dict[str, Any] = {
 def test_c_checks_what_it_is_given(
     change: dict[str, Any], error: type[Exception], told: str
 ) -> None:
-    assert alike._alike.search(0, 0, 4, *ARRAYS.values()) == (4, 0)
+    assert alike._alike.search(0, 0, 4, 0, 4, *ARRAYS.values()) == (4, 0)
     with pytest.raises((error, ValueError), match=told):
-        alike._alike.search(0, 0, 4, *(ARRAYS | change).values())
+        alike._alike.search(0, 0, 4, 0, 4, *(ARRAYS | change).values())
 
 
 @needs_c
-@pytest.mark.parametrize("numbers", [(5, 0, 4), (-1, 0, 4), (0, 15, 4), (0, 0, 0), (0, 0, 5000)])
-def test_c_refuses_numbers_out_of_range(numbers: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    "numbers",
+    [(5, 0, 4, 0, 4), (-1, 0, 4, 0, 4), (0, 15, 4, 0, 4), (0, 0, 0, 0, 4), (0, 0, 5000, 0, 4),
+     (0, 0, 4, -1, 4), (0, 0, 4, 3, 2)],
+)  # fmt: skip
+def test_c_refuses_numbers_out_of_range(numbers: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"out of range|too little room"):
         alike._alike.search(*numbers, *ARRAYS.values())
 

@@ -29,6 +29,8 @@ typedef struct {
     const uint32_t *codes;
     uint64_t *found;           /* or NULL */
     Py_ssize_t room;
+    Py_ssize_t first, last;    /* lesser keypoints of pairs, from and to: order has words ascending,
+                                  and keypoints of a word */
     size_t images;
     /* what came out */
     Py_ssize_t next, count;
@@ -206,14 +208,21 @@ fetch(const Search *s, Py_ssize_t start)
                 }                                                                                 \
                 continue;                                                                         \
             }                                                                                     \
+            if (s->order[start + n - 1] < (size_t)s->first ||                                     \
+                s->order[start] >= (size_t)s->last) {                                             \
+                continue;                                                                         \
+            }                                                                                     \
             if (s->found != NULL && (s->room - s->count) / n < n) {                               \
                 s->next = start;                                                                  \
                 return;                                                                           \
             }                                                                                     \
             gather(s, start, n, members);                                                         \
             for (Py_ssize_t i = 0; i < n; i++) {                                                  \
-                if (members[i].closed) {                                                          \
+                if (members[i].closed || members[i].keypoint < (size_t)s->first) {                \
                     continue;                                                                     \
+                }                                                                                 \
+                if (members[i].keypoint >= (size_t)s->last) {                                     \
+                    break;                                                                        \
                 }                                                                                 \
                 for (Py_ssize_t j = s->closed == NULL ? i + 1 : 0; j < n; j++) {                  \
                     if (j > i || members[j].closed) { /* else they have been compared */          \
@@ -268,8 +277,8 @@ static const struct {
 };
 
 PyDoc_STRVAR(search_doc,
-"search(start, number, most, order, words, descriptors, about, closed, codes, histogram, limit,\n"
-"       share, found)\n"
+"search(start, number, most, first, last, order, words, descriptors, about, closed, codes,\n"
+"       histogram, limit, share, found)\n"
 "--\n\n"
 "Compare keypoints that share a word; return where to go on, and how many pairs were found.");
 
@@ -284,8 +293,8 @@ search(PyObject *module, PyObject *arguments)
     uint32_t *starts = NULL;
     int number;
     if (!PyArg_ParseTuple(
-            arguments, "ninOOOOOOOOOO:search", &s.next, &number, &s.most, &objects[ORDER],
-            &objects[VALUES], &objects[DESCRIPTORS], &objects[ABOUT], &objects[CLOSED],
+            arguments, "ninnnOOOOOOOOOO:search", &s.next, &number, &s.most, &s.first, &s.last,
+            &objects[ORDER], &objects[VALUES], &objects[DESCRIPTORS], &objects[ABOUT], &objects[CLOSED],
             &objects[CODES], &objects[HISTOGRAM], &objects[LIMIT], &objects[SHARE],
             &objects[FOUND])) {
         return NULL;
@@ -301,7 +310,7 @@ search(PyObject *module, PyObject *arguments)
     Py_ssize_t n = length(&arrays[ABOUT]), images = length(&arrays[CODES]);
     s.m = length(&arrays[ORDER]);
     if (n > UINT32_MAX || number < 0 || number >= WORDS || s.most < 1 || s.most > MOST ||
-        s.next < 0 || s.next > s.m) {
+        s.next < 0 || s.next > s.m || s.first < 0 || s.last < s.first) {
         PyErr_SetString(PyExc_ValueError, "a number is out of range");
         goto done;
     }

@@ -6,6 +6,8 @@ def search(
     start: int,
     number: int,
     most: int,
+    first: int,
+    last: int,
     order: NDArray[Any],
     words: NDArray[Any],
     descriptors: NDArray[Any],

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,11 @@ large folder, of 16 bytes then."""
 _BLOCK = np.uint16
 _AT_ONCE = 1 << 18
 """Pairs of keypoints that are compared together; each takes some 200 bytes then."""
+
+_FILE_BYTES = 16_000
+"""Bytes of pairs of keypoints that wait in files at once, an image, about."""
+
+_PAIR_BYTES = 8
 
 _IN_MEMORY = 1 << 20
 """Pairs of keypoints that wait in memory; more do in temporary files."""
@@ -156,13 +162,16 @@ class Collisions:
         self._histogram[:] = 0
         for _ in self._pass(count=True, listed=False):
             pass
+        nearest = self._nearest()
+        bounds = self._bounds(nearest)
         with TemporaryFolder("votes") as folder:
-            found = self._pass(count=False, listed=True, nearest=self._nearest())
-            for block, name in self._write(folder, found):
-                first = block * _IMAGES
-                both = [np.fromfile(name, np.uint64)]
-                os.remove(name)
-                yield first, min(_IMAGES, self._images - first), both.pop()  # it is not held here
+            for start, stop in pairwise(bounds):
+                found = self._pass(count=False, listed=True, nearest=nearest, among=(start, stop))
+                for block, name in self._write(folder, found):
+                    first = block * _IMAGES
+                    both = [np.fromfile(name, np.uint64)]
+                    os.remove(name)
+                    yield first, min(_IMAGES, self._images - first), both.pop()  # not held here
 
     def weights(self, query: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
         """Weigh votes; those less of which one is like more than the usual number of keypoints.
@@ -245,12 +254,44 @@ class Collisions:
         # by columns: rows as short as these take twice the time
         return np.asarray(self._histogram[places].T.astype(np.int64, order="C").sum(axis=0))
 
+    def _bounds(self, nearest: Nearest | None) -> list[int]:
+        """Where query keypoints are divided, so that the pairs of some of them lie in files.
+
+        All are compared once more for each of these parts, which takes far less time than what is
+        compared.
+        """
+        own = self._keypoints
+        if own.closed is not None:
+            return [0, len(own.image)]
+        total = 0
+        for part in parts(len(self._histogram), _AT_ONCE):
+            steps = self._histogram[part].astype(np.int64)
+            if nearest is None:
+                total += int(steps.sum())
+                continue
+            limit, share = nearest.limit[part].astype(np.int64), nearest.share[part]
+            total += int(steps[np.arange(STEPS) < limit[:, None]].sum())
+            further = np.flatnonzero(limit < STEPS)
+            total += int((steps[further, limit[further]] * share[further] >> 16).sum())
+        n = -(-total * _PAIR_BYTES // (_FILE_BYTES * self._images))
+        # of two plain keypoints the lesser one asks, of a plain and a mirrored one the plain one
+        places = 2 - np.sqrt(4 - 3 * np.arange(1, n) / n)
+        blocks = np.unique((places * self._images / _IMAGES).astype(np.int64))
+        images = blocks[blocks > 0] * _IMAGES
+        starts = np.searchsorted(own.image[: own.plain], images)
+        return [0, *starts.tolist(), len(own.image)]
+
     def _pass(
-        self, *, count: bool, listed: bool, nearest: Nearest | None = None
+        self,
+        *,
+        count: bool,
+        listed: bool,
+        nearest: Nearest | None = None,
+        among: tuple[int, int] | None = None,
     ) -> Generator[NDArray[np.uint64]]:
         """Compare all keypoints that share a word; yield those that are alike if they are listed.
 
-        Each pair once, the lesser keypoint first, as one number.
+        Each pair once, the lesser keypoint first, as one number; of some of those alone if asked.
         """
         own, search = self._keypoints, alike_numpy.search if _alike is None else _alike.search
         found = np.empty(max(_AT_ONCE, COMMON_WORD**2), np.uint64) if listed else None
@@ -262,6 +303,7 @@ class Collisions:
                         start,
                         number,
                         COMMON_WORD,
+                        *(among or (0, len(own.image))),
                         order,
                         words,
                         own.descriptor,

@@ -263,13 +263,13 @@ def temporary_bytes(images: int) -> int:
     """Return how many bytes of temporary files finding pairs among so many images takes, at least.
 
     Three quarters of what 6,000 and 20,000 pictures took that have all keypoints: 16 kB for the row
-    of each, 31 kB for its keypoints and, in the larger folder, 43 kB for which of these are alike.
+    of each, 31 kB for its keypoints and, in the larger folder, 16 kB for which of these are alike.
 
     Parameters
     ----------
     images : int
     """
-    return round(images * (35_000 + 32_000 * min(4.0, math.sqrt(images / 20_000))))
+    return round(images * (35_000 + min(12_000, 32_000 * math.sqrt(images / 20_000))))
 
 
 def _distinct_votes(parts: list[NDArray[np.int64]], n: int) -> Votes:
