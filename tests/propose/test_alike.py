@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from imgsim.comparators.local import LAYOUT
-from imgsim.propose import alike, nearest
-from imgsim.propose.keypoint_votes import Votes, votes_of
+from imgsim.propose import alike, keypoint_votes, nearest
+from imgsim.propose.keypoint_votes import Votes, _agreeing, votes_of
 from imgsim.propose.keypoints import Keypoints
 
 needs_c = pytest.mark.skipif(
@@ -69,9 +69,44 @@ def test_c_and_numpy_find_the_same(
     monkeypatch.setattr(alike, "_SORTED_BITS", 8)
     least = (2, 900, 900)
     compiled = _pairs(rows, closed), _votes(votes_of(rows, *least, closed=closed))
-    monkeypatch.setattr(alike, "_alike", None)
+    for module in (alike, keypoint_votes):
+        monkeypatch.setattr(module, "_alike", None)
     assert (_pairs(rows, closed), _votes(votes_of(rows, *least, closed=closed))) == compiled
     assert len(compiled[0]) > 50
+
+
+@needs_c
+@pytest.mark.parametrize("most", [15, 40, 1000])
+def test_c_and_numpy_find_the_same_votes_that_agree(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few or many votes of two images, of few keypoints each."""
+    rng = np.random.default_rng(most)
+    n, votes = 6, 20 * most
+    image = np.sort(rng.integers(0, n, votes))
+    pair = (rng.integers(0, 2, votes) * n + image) * n + rng.integers(0, n, votes)
+    cell, query, other = (rng.integers(0, k, votes) for k in (7, most, 9))
+    given = pair, cell, query, other, rng.integers(0, 1000, votes), n, 2, (900, 1500)
+    compiled = _agreeing(*given)
+    monkeypatch.setattr(keypoint_votes, "_alike", None)
+    expected = _agreeing(*given)
+    assert sorted(compiled.T.tolist()) == sorted(expected.T.tolist())
+    assert len(expected.T)
+    assert _agreeing(*(one[:0] for one in given[:5]), *given[5:]).shape == (2, 0)
+
+
+@needs_c
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(0, np.full(3, 72)), (0, np.full(3, -1)), (1, np.zeros(2, np.int64)), (4, np.zeros(3, "f4")),
+     (5, 0)],
+)  # fmt: skip
+def test_c_checks_the_votes_it_is_given(place: int, value: Any) -> None:
+    given = [*(np.zeros(3, np.int64) for _ in range(5)), 6, 2, 0, 0, *np.zeros((2, 3), np.int64)]
+    assert alike._alike.agreeing(*given) == 0
+    given[place] = value
+    with pytest.raises((ValueError, TypeError)):
+        alike._alike.agreeing(*given)
 
 
 @pytest.mark.parametrize("compiled", [pytest.param(True, marks=needs_c), False])

@@ -37,4 +37,18 @@ def promising(
     kept: NDArray[Any],
     /,
 ) -> int: ...
+def agreeing(
+    pairs: NDArray[Any],
+    cells: NDArray[Any],
+    queries: NDArray[Any],
+    others: NDArray[Any],
+    weights: NDArray[Any],
+    images: int,
+    min_votes: int,
+    least: int,
+    least_mirrored: int,
+    codes: NDArray[Any],
+    found: NDArray[Any],
+    /,
+) -> int: ...
 def sort(words: NDArray[Any], order: NDArray[Any], scratch: NDArray[Any], /) -> None: ...

@@ -126,7 +126,7 @@ class Collisions:
         min_votes, min_weight : int
             Of two images, one of them as it is or in the mirror, with all that they have together.
         min_sure : int
-            Weight of a single one that is enough, see `are_sure`.
+            Weight of a single one that is enough, see `weigh`.
 
         Yields
         ------
@@ -173,42 +173,30 @@ class Collisions:
                     os.remove(name)
                     yield first, min(_IMAGES, self._images - first), both.pop()  # not held here
 
-    def weights(self, query: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Weigh votes; those less of which one is like more than the usual number of keypoints.
+    def weigh(
+        self, query: NDArray[np.int64], other: NDArray[np.int64], min_sure: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Weigh votes, and tell which are enough by themselves.
+
+        One of a keypoint that is like more than the usual number of others weighs less. One that
+        is enough weighs so much, its keypoints are like few others, and none of them is mirrored.
 
         Parameters
         ----------
         query, other : ndarray of int64, shape (p,)
             Places of keypoints, once `found` has begun.
+        min_sure : int
 
         Returns
         -------
-        ndarray of int64, shape (p,)
+        weight : ndarray of int64, shape (p,)
+        sure : ndarray of bool, shape (p,)
         """
         alike = np.maximum(self.likenesses(query), self.likenesses(other))
         weight = np.square(NO_WEIGHT - self._keypoints.distance(query, other))
-        return np.asarray(weight * self._usual // np.maximum(self._usual, alike))
-
-    def are_sure(
-        self, query: NDArray[np.int64], other: NDArray[np.int64], min_weight: int
-    ) -> NDArray[np.bool_]:
-        """Tell which votes are enough by themselves.
-
-        They weigh as much, their keypoints are like few others, and none of them is mirrored.
-
-        Parameters
-        ----------
-        query, other : ndarray of int64, shape (p,)
-            Places of keypoints, once `found` has begun.
-        min_weight : int
-
-        Returns
-        -------
-        ndarray of bool, shape (p,)
-        """
-        few = np.maximum(self.likenesses(query), self.likenesses(other)) <= FEW_LIKENESSES
-        few &= ~self._keypoints.mirrored[other]
-        return np.asarray(few & (self.weights(query, other) >= min_weight))
+        weight = np.asarray(weight * self._usual // np.maximum(self._usual, alike))
+        sure = (alike <= FEW_LIKENESSES) & (weight >= min_sure)
+        return weight, sure & ~self._keypoints.mirrored[other]
 
     def _promising(
         self,
@@ -233,11 +221,10 @@ class Collisions:
         order = np.argsort(code, kind="stable")
         start = np.flatnonzero(np.r_[True, np.diff(code[order]) != 0][: len(code)])
         votes = np.diff(start, append=len(order))
-        weight = self.weights(query, other)
+        weight, sure = self.weigh(query, other, min_sure)
         total = np.add.reduceat(weight[order], start) if len(order) else votes
         enough = (votes >= min_votes) & (total >= min_weight)
-        sure = self.are_sure(query, other, min_sure)[order]
-        enough |= np.logical_or.reduceat(sure, start) if len(order) else enough
+        enough |= np.logical_or.reduceat(sure[order], start) if len(order) else enough
         return pairs[order[np.repeat(enough, votes)]]
 
     def likenesses(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
