@@ -98,7 +98,7 @@ HELD: dict[str, Held] = (
     | _all(
         Held("above", "chooses", furthest=True), "max_even_luma max_even_chroma max_even_brighter"
     )
-    | _all(Held("above", "refuses"), "max_single_frame small_max_whole")
+    | _all(Held("above", "refuses"), "max_single_frame small_max_whole parts_max_difference")
     | _all(
         Held("below", "chooses"),
         "min_blocks_both_ways edited_min_cover bend_min hole_min_share brightened_min_gain"
@@ -158,7 +158,8 @@ NOT_COVERED: tuple[str, ...] = tuple(
     rough_min_spread settled_shift equal_sharpness contained_share rim_step rim_evenness
     max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
     compressed_min_count compressed_beyond compressed_same compressed_max_shape
-    bend_min_points detail_same_scale detail_max_slope detail_min_bin detail_full_bin
+    bend_min_points parts_min_pixels parts_min_same
+    detail_same_scale detail_max_slope detail_min_bin detail_full_bin
     lone_sure_ratio lone_sure_excess
     print_min_blocks peer_min_blocks lone_min_side small_image_side min_overlay_side
     max_matches_for_poses

@@ -35,7 +35,7 @@ from imgsim.verify.matrix import (
     pixel_matrix,
     projected_corners,
 )
-from imgsim.verify.moved_parts import show_other_colours, show_other_parts
+from imgsim.verify.moved_parts import find_parts, show_other_colours
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, Needed
@@ -117,7 +117,7 @@ def judge(
         first = next(ways, None)
         if first is None:
             return NOT_ALIGNED
-        least = _least_in_place(left, right) if shapes[0] == shapes[1] else 0.0
+        least = _least_in_place(left, right, needed) if shapes[0] == shapes[1] else 0.0
         if least > needed.max_distance:
             return NOT_ALIGNED
         found = _align_best(left, right, chain([first], ways), needed)
@@ -154,7 +154,7 @@ def _differ_as_wholes(by_pixels: Verdict, aligned: Verdict) -> bool:
     return by_pixels.residual > LIMITS.small_max_whole
 
 
-def _least_in_place(left: MultiscaleImage, right: MultiscaleImage) -> float:
+def _least_in_place(left: MultiscaleImage, right: MultiscaleImage, needed: Needed) -> float:
     """The residual that two images of one size have at least, from where they lie pixel by pixel.
 
     Infinite for two screens of one program; for two frames of a fixed camera so large that they
@@ -166,7 +166,28 @@ def _least_in_place(left: MultiscaleImage, right: MultiscaleImage) -> float:
     )
     if differ_in_place(one, other):
         return np.inf
-    return LIMITS.edited_difference if show_other_parts(one, other) else 0.0
+    parts = find_parts(one, other)
+    if parts is None:
+        return 0.0
+    if parts.on_both or (
+        not needed.edited
+        and parts.pixels >= LIMITS.parts_min_pixels
+        and parts.same >= LIMITS.parts_min_same
+        and _differ_by_far(one.image, other.image)
+    ):
+        return LIMITS.edited_difference
+    return 0.0
+
+
+def _differ_by_far(left: Grey, right: Grey) -> bool:
+    """Whether two images differ, pixel upon pixel, by more than aligning them could make up for."""
+    mask = np.ones(left.shape, np.uint8)
+    residual = compare(Aligned(left, right, mask, np.eye(3), 0, 0, 0.0))
+    if residual is None or residual.overlay or residual.text_page:
+        return False
+    difference = residual.difference / _max_difference(residual)
+    record("parts_max_difference", difference)
+    return difference > LIMITS.parts_max_difference
 
 
 def _each_shows_more(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict) -> bool:
