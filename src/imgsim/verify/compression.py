@@ -85,7 +85,7 @@ def distance_by_compression(
         (right, left, inverse(matrix), matrix),
     ):
         how, grey = nearest_orientation(way), image.grey(side)
-        steps = None if how is None else _steps_of(grey)
+        steps = None if how is None else _steps_of(image)
         if how is None or steps is None or other.detail_rgb is None:
             continue
         ways = _at_size(oriented(other.grey(side), how), grey.shape)
@@ -93,7 +93,7 @@ def distance_by_compression(
         share, most = min(unexplained, default=(np.inf, np.inf))
         if most > LIMITS.compressed_other_levels and share <= LIMITS.compressed_other_share:
             # of two copies, both strongly compressed, neither is what the other one was made from
-            return None if _steps_of(other.grey(side)) else LIMITS.edited_difference
+            return None if _steps_of(other) else LIMITS.edited_difference
         if share > LIMITS.compressed_max_share or most > LIMITS.compressed_max_levels:
             continue
         colours = _compressed_colours(other.detail_rgb(), steps.quality)
@@ -106,8 +106,17 @@ def distance_by_compression(
     return None
 
 
-def _steps_of(grey: Grey) -> _Steps | None:
+def _steps_of(image: MultiscaleImage) -> _Steps | None:
     """The steps of which the coefficients of a picture are multiples, if these are large."""
+    best: _Steps | None = image.once("steps", lambda: _best_steps(image.grey(LIMITS.detail_side)))
+    if best is None:
+        return None
+    record("compressed_max_away", best.away)
+    return best if best.away <= LIMITS.compressed_max_away else None
+
+
+def _best_steps(grey: Grey) -> _Steps | None:
+    """The steps of which the coefficients of a picture are nearest to multiples."""
     coefficients = _coefficients(grey)
     rows = coefficients.reshape(-1, _BLOCK, _BLOCK)
     rows = rows[:: max(1, len(rows) // LIMITS.compressed_blocks)].copy()
@@ -121,10 +130,7 @@ def _steps_of(grey: Grey) -> _Steps | None:
         away = float(np.abs(multiples - np.rint(multiples)).mean())
         if best is None or away < best.away:
             best = _Steps(quality, away)
-    if best is None:
-        return None
-    record("compressed_max_away", best.away)
-    return best if best.away <= LIMITS.compressed_max_away else None
+    return best
 
 
 def _at_size(image: Grey, shape: tuple[int, ...]) -> Iterator[Grey]:

@@ -346,7 +346,7 @@ def _by_compression(
         and verdict.whole
         and not residual.text_page
         and residual.noise >= LIMITS.compressed_min_noise
-        and not any(has_two_levels(image.grey(LIMITS.detail_side)) for image in (left, right))
+        and not any(_has_two_levels(image) for image in (left, right))
     ):
         return verdict
     distance = distance_by_compression(left, right, comparison.aligned.matrix)
@@ -467,10 +467,14 @@ def _colour_distance(
 def _is_another_design(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> bool:
     """Whether two pictures of two levels each have other colours, or a figure elsewhere."""
     # hardly any picture has two levels, which takes less time to tell
-    return all(has_two_levels(image.grey(LIMITS.detail_side)) for image in (left, right)) and (
+    return all(_has_two_levels(image) for image in (left, right)) and (
         colours_differ(left.colours, right.colours, matrix)
         or figures_differ(left.colours, right.colours, matrix)
     )
+
+
+def _has_two_levels(image: MultiscaleImage) -> bool:
+    return image.once("two levels", lambda: has_two_levels(image.grey(LIMITS.detail_side)))
 
 
 def _judge_thumbnail(
