@@ -85,6 +85,7 @@ HELD: dict[str, Held] = (
         Held("above", "chooses"),
         "soft_blur agreeing_share undecided_distance tried_place max_loose_distance min_noise"
         " edited_max_moved bend_max_distance bend_distance bend_max_error_share bend_beyond"
+        " bend_max_difference"
         " overlay_edge bar_share min_light_pixels text_page_light min_background_in_print"
         " correction_most min_even_share_drawn min_flat_span min_flat_drawing min_flat_of_even"
         " zoom_max_area in_place_max_chroma colour_retoned",
@@ -103,7 +104,7 @@ HELD: dict[str, Held] = (
     | _all(
         Held("above", "chooses", furthest=True), "max_even_luma max_even_chroma max_even_brighter"
     )
-    | _all(Held("above", "refuses"), "max_single_frame small_max_whole")
+    | _all(Held("above", "refuses"), "max_single_frame small_max_whole parts_max_difference")
     | _all(
         Held("below", "chooses"),
         "min_blocks_both_ways edited_min_cover bend_min hole_min_share brightened_min_gain"
@@ -166,7 +167,8 @@ NOT_COVERED: tuple[str, ...] = tuple(
     rim_evenness
     max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
     compressed_min_count compressed_beyond compressed_same degraded_max_shape
-    bend_min_points detail_same_scale detail_max_slope detail_min_bin detail_full_bin
+    bend_min_points parts_min_pixels parts_min_same
+    detail_same_scale detail_max_slope detail_min_bin detail_full_bin
     lone_sure_ratio lone_sure_excess
     print_min_blocks peer_min_blocks lone_min_side small_image_side min_overlay_side
     max_matches_for_poses

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -11,6 +14,7 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.group import recipe_run
 from imgsim.group.recipe_run import RecipeRun, _in_order
 from imgsim.group.rules import Rules, numbered
+from imgsim.propose.most_alike import FEW
 from imgsim.read.options import RunOptions
 from imgsim.read.table import Collection, FeatureTable
 from imgsim.types import Candidates, Picture, Transform, Verdict
@@ -84,20 +88,23 @@ def run(
     preset: str | None = "normal",
     max_distance: float = 1.0,
     kinds: dict[str, int] | None = None,
+    prefer: Callable[[Picture], object] | None = None,
 ) -> RecipeRun:
     """Run over pictures; hashes are alike within a kind, and all are of one kind by default."""
     recipe = registry.parse(method)
     assert isinstance(recipe, Recipe)
-    table = FeatureTable(LocalFeatures(), 20)
+    table = FeatureTable(LocalFeatures(), 60)
     hashes = np.random.default_rng(0).integers(0, 256, (9, 32), np.uint8)
     for one in pictures:
         row = np.zeros(1, LAYOUT)
         row["hash"] = hashes[(kinds or {}).get(one.digest, 0)]
+        row["colours"][:, ::2] = 200
         table.add(one.digest, row.view(np.uint8).reshape(-1))
     tables = {LocalFeatures(): table}
     collection = Collection(tuple(pictures), (), 0, 0, 0, tables, 0.0, None, {}, None)
     options = RunOptions(jobs=1, executor="threads")
-    return RecipeRun(recipe, collection, pictures, rules or Rules(), max_distance, preset, options)
+    given = recipe, collection, pictures, rules or Rules(), max_distance, preset, options
+    return RecipeRun(*given, prefer=prefer)
 
 
 @pytest.mark.parametrize(
@@ -228,10 +235,21 @@ def test_a_file_that_is_preferred_is_the_centre(told: type[Told]) -> None:
     told.residuals = {"ab": 0.5, "ac": 0.25, "bc": 0.75}
     pictures = [picture("p", digest="b"), picture("q", digest="a"), picture("r", digest="c")]
     pictures.append(picture("s", digest="a"))
-    order, matches = run(pictures).deciding_matches(prefer=lambda one: -ord(one.file.path))
+    order, matches = run(pictures, prefer=lambda one: -ord(one.file.path)).deciding_matches()
     assert order == [1, 2, 0]
     assert listed(matches) == [(0, 1, 0.25), (0, 2, 0.5)]
     assert told.made[0].verified == {(0, 1), (0, 2)}
+
+
+def test_of_many_that_are_nearly_the_same_each_is_verified_with_the_preferred_one(
+    told: type[Told],
+) -> None:
+    names = [chr(65 + i) for i in range(FEW + 20)]
+    told.residuals = {one + other: 0.5 for one, other in combinations(names, 2)}
+    pictures = [picture(name, digest=name) for name in names]
+    run(pictures, prefer=lambda one: one.file.path != "Q").deciding_matches()
+    assert all("Q" in {names[i] for i in pair} for pair in told.made[0].verified)
+    assert len(told.made[0].verified) == len(names) - 1
 
 
 @pytest.mark.parametrize("by_content", [True, False])

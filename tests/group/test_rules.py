@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -9,7 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imgsim.group.rules import MayMatch, Rules, are_duplicates, comparable_pairs
+from imgsim.group.rules import (
+    MayMatch,
+    Rules,
+    are_duplicates,
+    comparable_pairs,
+    may_match_all,
+)
 from imgsim.types import Picture
 from tests.group.test_stars import picture
 
@@ -83,3 +90,24 @@ def test_a_flat_file_is_a_duplicate_of_equal_pixels_only(near: bool) -> None:
     assert not are_duplicates(flat, picture("d").facts, near=near)
     animated = picture("e", detail=0, pixel_digest="1", frames=2).facts
     assert not are_duplicates(animated, animated, near=near)
+
+
+@settings(deadline=None)
+@given(PICTURES, st.lists(st.booleans(), min_size=12, max_size=12), st.booleans())
+def test_which_may_match_all_others(
+    pictures: list[Picture], damaged: list[bool], isolate: bool
+) -> None:
+    pictures = [
+        replace(one, facts=replace(one.facts, damage="cut short" if is_damaged else ""))
+        for one, is_damaged in zip(pictures, damaged, strict=False)
+    ]
+    rules = MayMatch(pictures, Rules(isolate))
+    expected = [
+        all(
+            bool(rules(i, j)) or one.identity == other.identity
+            for j, other in enumerate(pictures)
+            if i != j and not other.facts.damage
+        )
+        for i, one in enumerate(pictures)
+    ]
+    assert may_match_all(pictures, Rules(isolate)).tolist() == expected

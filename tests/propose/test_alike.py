@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
 import pytest
 
 from imgsim.comparators.local import LAYOUT
-from imgsim.propose import alike, nearest
-from imgsim.propose.keypoint_votes import Votes, votes_of
+from imgsim.propose import alike, keypoint_votes, nearest
+from imgsim.propose.keypoint_votes import Votes, _agreeing, votes_of
 from imgsim.propose.keypoints import Keypoints
 
 needs_c = pytest.mark.skipif(
@@ -68,9 +69,73 @@ def test_c_and_numpy_find_the_same(
     monkeypatch.setattr(alike, "_SORTED_BITS", 8)
     least = (2, 900, 900)
     compiled = _pairs(rows, closed), _votes(votes_of(rows, *least, closed=closed))
-    monkeypatch.setattr(alike, "_alike", None)
+    for module in (alike, keypoint_votes):
+        monkeypatch.setattr(module, "_alike", None)
     assert (_pairs(rows, closed), _votes(votes_of(rows, *least, closed=closed))) == compiled
     assert len(compiled[0]) > 50
+
+
+@needs_c
+@pytest.mark.parametrize("most", [15, 40, 1000])
+def test_c_and_numpy_find_the_same_votes_that_agree(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few or many votes of two images, of few keypoints each."""
+    rng = np.random.default_rng(most)
+    n, votes = 6, 20 * most
+    image = np.sort(rng.integers(0, n, votes))
+    pair = (rng.integers(0, 2, votes) * n + image) * n + rng.integers(0, n, votes)
+    cell, query, other = (rng.integers(0, k, votes) for k in (7, most, 9))
+    given = pair, cell, query, other, rng.integers(0, 1000, votes), n, 2, (900, 1500)
+    compiled = _agreeing(*given)
+    monkeypatch.setattr(keypoint_votes, "_alike", None)
+    expected = _agreeing(*given)
+    assert sorted(compiled.T.tolist()) == sorted(expected.T.tolist())
+    assert len(expected.T)
+    assert _agreeing(*(one[:0] for one in given[:5]), *given[5:]).shape == (2, 0)
+
+
+@needs_c
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [(0, np.full(3, 72)), (0, np.full(3, -1)), (1, np.zeros(2, np.int64)), (4, np.zeros(3, "f4")),
+     (5, 0)],
+)  # fmt: skip
+def test_c_checks_the_votes_it_is_given(place: int, value: Any) -> None:
+    given = [*(np.zeros(3, np.int64) for _ in range(5)), 6, 2, 0, 0, *np.zeros((2, 3), np.int64)]
+    assert alike._alike.agreeing(*given) == 0
+    given[place] = value
+    with pytest.raises((ValueError, TypeError)):
+        alike._alike.agreeing(*given)
+
+
+@pytest.mark.parametrize("compiled", [pytest.param(True, marks=needs_c), False])
+def test_pairs_wait_in_files_a_part_at_a_time(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = _rows(7)
+    expected = _pairs(rows)
+    monkeypatch.setattr(alike, "_IN_MEMORY", 0)
+    monkeypatch.setattr(alike, "_IMAGES", 2)
+    monkeypatch.setattr(alike, "_FILE_BYTES", 1 << 40)
+    monkeypatch.setattr(alike, "_alike", alike._alike if compiled else None)
+    waiting = []
+    write = alike.Collisions._write
+
+    def written(*given: Any) -> list[tuple[int, str]]:
+        files = write(*given)
+        waiting.append(sum(os.path.getsize(name) for _, name in files))
+        return files
+
+    monkeypatch.setattr(alike.Collisions, "_write", written)
+    assert _pairs(rows) == expected
+    (every,) = waiting
+    waiting.clear()
+    monkeypatch.setattr(alike, "_FILE_BYTES", every // (4 * len(rows)))
+    assert _pairs(rows) == expected
+    assert sum(waiting) == every
+    assert len(waiting) >= 4
+    assert max(waiting) < every / 2
 
 
 @pytest.mark.parametrize("counted", [5, 40])
@@ -149,14 +214,18 @@ ARRAYS: dict[str, Any] = {
 def test_c_checks_what_it_is_given(
     change: dict[str, Any], error: type[Exception], told: str
 ) -> None:
-    assert alike._alike.search(0, 0, 4, *ARRAYS.values()) == (4, 0)
+    assert alike._alike.search(0, 0, 4, 0, 4, *ARRAYS.values()) == (4, 0)
     with pytest.raises((error, ValueError), match=told):
-        alike._alike.search(0, 0, 4, *(ARRAYS | change).values())
+        alike._alike.search(0, 0, 4, 0, 4, *(ARRAYS | change).values())
 
 
 @needs_c
-@pytest.mark.parametrize("numbers", [(5, 0, 4), (-1, 0, 4), (0, 15, 4), (0, 0, 0), (0, 0, 5000)])
-def test_c_refuses_numbers_out_of_range(numbers: tuple[int, int, int]) -> None:
+@pytest.mark.parametrize(
+    "numbers",
+    [(5, 0, 4, 0, 4), (-1, 0, 4, 0, 4), (0, 15, 4, 0, 4), (0, 0, 0, 0, 4), (0, 0, 5000, 0, 4),
+     (0, 0, 4, -1, 4), (0, 0, 4, 3, 2)],
+)  # fmt: skip
+def test_c_refuses_numbers_out_of_range(numbers: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"out of range|too little room"):
         alike._alike.search(*numbers, *ARRAYS.values())
 

@@ -9,7 +9,7 @@ from imgsim.comparators.local import LAYOUT
 from imgsim.propose import most_alike as module
 from imgsim.propose import near_hashes
 from imgsim.propose.keypoint_votes import Votes
-from imgsim.propose.most_alike import FEW, MOST_ALIKE, Found, MostAlike
+from imgsim.propose.most_alike import FEW, Found, MostAlike
 from imgsim.propose.proposals import PairRules, Proposals, limited, propose
 
 MEASURES = 3  # details, colours, votes
@@ -70,9 +70,20 @@ def test_few_are_all_compared() -> None:
 def test_of_many_each_is_compared_with_few_and_the_others_are_counted() -> None:
     n = 150
     found = proposed(rows_of(frames(n)))
-    assert len(found.left) <= 2 * MOST_ALIKE * n
+    assert len(found.left) <= 2 * n + n // 10  # of one frame two are nearer than any other by far
     assert len(found.left) + found.left_out == n * (n - 1) // 2
     assert found.crowded.tolist() == list(range(n))
+
+
+def test_of_many_all_that_are_nearer_by_far_are_compared() -> None:
+    colours = frames(90)
+    copies = np.repeat(colours[40:41], 3, axis=0).astype(float)
+    for copy, factor in zip(copies, (0.9, 0.8, 0.7), strict=True):
+        copy[..., 0] *= factor
+    found = proposed(rows_of(np.concatenate([colours, copies.astype(np.uint8)])))
+    of_them = {pair for pair in found.pairs() if set(pair) <= {40, 90, 91, 92}}
+    assert of_them == {(40, 90), (40, 91), (40, 92), (90, 91), (90, 92), (91, 92)}
+    assert len(found.left) <= 2 * 93 + 9
 
 
 def test_the_first_stands_for_those_that_differ_in_noise() -> None:
@@ -156,7 +167,7 @@ def test_an_archive_of_look_alikes_asks_for_nothing_itself() -> None:
     n = 200
     closed = np.arange(n) < n - 1
     found = proposed(rows_of(frames(n)), closed=closed)
-    assert 0 < len(found.left) <= MEASURES * MOST_ALIKE + 1
+    assert 0 < len(found.left) <= MEASURES + 1
     assert found.left_out == n - 1 - len(found.left)
 
 
@@ -186,13 +197,13 @@ def test_what_is_dropped_early_would_not_have_been_kept(monkeypatch: pytest.Monk
     rng = np.random.default_rng(8)
     n = 70
     left, right = np.triu_indices(n, 1)
-    nearness = rng.integers(0, 9, (2, len(left))).astype(np.float32)  # with many equal ones
+    nearness = rng.integers(0, 9, (2, len(left))).astype(np.float32) / 9  # with many equal ones
     nothing = np.zeros(len(left), bool)
     every = Found(left, right, np.ones(len(left), np.int64), nearness, nothing)
-    expected = MostAlike(n, 2, np.ones(n, bool), FEW, np.full(n, MOST_ALIKE))
+    expected = MostAlike(n, 2, np.ones(n, bool), FEW)
     expected.add(every)
     monkeypatch.setattr(module, "_WAITING", 40)
-    parts = MostAlike(n, 2, np.ones(n, bool), FEW, np.full(n, MOST_ALIKE))
+    parts = MostAlike(n, 2, np.ones(n, bool), FEW)
     dropped = 0
     for one in rng.permutation(n):
         dropped += len(parts.add(every.only(left == one)))
@@ -211,7 +222,7 @@ def test_what_is_wanted_is_not_looked_at_again_for_each_block(
     compact = MostAlike._compact
     monkeypatch.setattr(MostAlike, "_compact", lambda own: compacted.append(0) or compact(own))
     n = 1000
-    alike = MostAlike(n, 1, np.ones(n, bool), FEW, np.full(n, MOST_ALIKE))
+    alike = MostAlike(n, 1, np.ones(n, bool), FEW)
     for start in range(0, n, 10):
         own, one = np.arange(start, start + 10), np.ones(10)
         alike.add(Found(own, own, own, one[None].astype(np.float32), one > 0))

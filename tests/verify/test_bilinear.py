@@ -10,6 +10,7 @@ from imgsim.comparators.local import LONG_SIDE
 from imgsim.types import Verdict
 from imgsim.verify.bilinear import Bend, bent, fit_bend, may_be_bent
 from imgsim.verify.judge import judge
+from imgsim.verify.needed import DUPLICATES
 from tests.verify.pictures import UPRIGHT, matrix_of_rows, multiscale, picture, rows
 
 
@@ -86,3 +87,17 @@ def test_it_is_tried_where_pictures_nearly_lie_upon_each_other(
 ) -> None:
     matrix = tuple(UPRIGHT.ravel().tolist()) if aligned else ()
     assert may_be_bent(Verdict(residual, matrix)) is tried
+
+
+def test_no_map_is_looked_for_where_points_fit_and_a_part_differs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = []
+    monkeypatch.setattr("imgsim.verify.judge.fit_bend", lambda *pair: tried.append(pair))
+    whole, other = picture(1), picture(2)
+    whole_too = whole.copy()
+    whole_too.paste(other.crop((50, 50, 130, 130)), (60, 40))
+    assert judge(multiscale(whole), multiscale(whole_too), [UPRIGHT], DUPLICATES).residual > 1
+    assert not tried
+    judge(multiscale(whole), multiscale(quad(whole, 1)[0]), [UPRIGHT], DUPLICATES)
+    assert tried

@@ -15,6 +15,7 @@ from imgsim.pictures.lettering import font
 from imgsim.verify.alignment import align
 from imgsim.verify.judge import judge, judge_negative
 from imgsim.verify.matrix import inverse
+from imgsim.verify.needed import ALL, DUPLICATES
 from tests.verify.pictures import (
     SMALL,
     UPRIGHT,
@@ -256,3 +257,19 @@ def test_a_picture_with_a_hole_or_a_sign_is_alike_at_loose_alone() -> None:
             assert 2.5 < verify(*pair).residual < 4
     edited.paste("red", (0, 0, 480, 250))  # two thirds of it
     assert verify(whole, edited).residual > 4
+
+
+def test_pictures_that_differ_by_far_in_one_place_are_not_aligned_for_normal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, other = picture(3), picture(4)
+    pasted = whole.copy()
+    pasted.paste(other.crop((100, 90, 220, 190)), (180, 90))
+    copy = pasted.filter(ImageFilter.GaussianBlur(1))
+    pairs = [[multiscale(one) for one in pair] for pair in ((whole, pasted), (pasted, copy))]
+    assert judge(*pairs[0], [UPRIGHT], ALL).residual > 1
+    assert judge(*pairs[1], [UPRIGHT], DUPLICATES).residual <= 1
+    monkeypatch.delattr("imgsim.verify.judge.align")
+    assert judge(*pairs[0], [UPRIGHT], DUPLICATES).residual > 1
+    with pytest.raises(NameError):
+        judge(*pairs[1], [UPRIGHT], DUPLICATES)

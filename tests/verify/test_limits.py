@@ -32,7 +32,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "fine_alignment.py": [8, 8, 12, 8, 512],  # differences of fourth order; unknowns; a part
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [5],  # arrays of the size of the image
-    "judge.py": [36, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [36, 3, 3, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200, 6, 3],  # degrees; digits; bits; unknowns
     "channel_tones.py": [3],  # red, green, blue
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
@@ -475,6 +475,7 @@ KNOWN: dict[str, object] = {
     "figure_max_lost_letters": 1.0,
     "bend_max_distance": 12.0,
     "bend_distance": 0.6,
+    "bend_max_difference": 8.0,
     "bend_min_points": 30,
     "bend_quantile": 0.75,
     "bend_max_error_share": 0.6,
@@ -557,6 +558,9 @@ KNOWN: dict[str, object] = {
     "filter_scale": 8.0,
     "filter_ends": (0.05, 0.95),
     "filter_slopes": (0.5, 2.0),
+    "parts_min_pixels": 60,
+    "parts_min_same": 0.75,
+    "parts_max_difference": 3.0,
     "moved_parts_usual_quantile": 0.9,
     "moved_parts_per_usual": 4.0,
     "moved_parts_open_levels": (6, 249),

@@ -11,10 +11,15 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 
 from imgsim.pictures.generate import landscape
 from imgsim.verify.in_place import Screen
-from imgsim.verify.moved_parts import show_other_colours, show_other_parts
+from imgsim.verify.moved_parts import find_parts, show_other_colours
 
 SCENES = [Image.fromarray(landscape(seed, 400, 300)) for seed in (21, 23, 24, 26)]
 OTHER = Image.fromarray(landscape(5, 400, 300))
+
+
+def show_other_parts(left: Screen, right: Screen) -> bool:
+    parts = find_parts(left, right)
+    return parts is not None and parts.on_both
 
 
 def shot(image: Image.Image, quality: int = 85) -> Screen:
@@ -67,6 +72,18 @@ def test_copies(scene: Image.Image) -> None:
     ]
     found = [show_other_parts(shot(seen), shot(copy, 60)) for copy in copies]
     assert not any(found), found
+
+
+def test_how_much_differs_and_how_much_is_the_same() -> None:
+    scene = SCENES[0]
+    parts = find_parts(shot(scene), shot(stamped(scene)))
+    assert parts is not None
+    assert 7000 < parts.pixels < 12000  # 9,200
+    assert 0.8 < parts.same < 0.95
+    parts = find_parts(shot(scene), shot(scene, 70))
+    assert parts is not None
+    assert parts.pixels == 0
+    assert parts.same > 0.95
 
 
 def test_pictures_that_do_not_lie_in_one_place() -> None:

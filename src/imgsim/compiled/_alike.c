@@ -6,6 +6,8 @@
 
 #include "arrays.h"
 
+#include <stdlib.h>
+
 #define BYTES 32          /* of a descriptor */
 #define WORDS 15          /* each has four bytes, two of them in common with the next one */
 #define BUCKETS 8
@@ -29,6 +31,8 @@ typedef struct {
     const uint32_t *codes;
     uint64_t *found;           /* or NULL */
     Py_ssize_t room;
+    Py_ssize_t first, last;    /* lesser keypoints of pairs, from and to: order has words ascending,
+                                  and keypoints of a word */
     size_t images;
     /* what came out */
     Py_ssize_t next, count;
@@ -206,14 +210,21 @@ fetch(const Search *s, Py_ssize_t start)
                 }                                                                                 \
                 continue;                                                                         \
             }                                                                                     \
+            if (s->order[start + n - 1] < (size_t)s->first ||                                     \
+                s->order[start] >= (size_t)s->last) {                                             \
+                continue;                                                                         \
+            }                                                                                     \
             if (s->found != NULL && (s->room - s->count) / n < n) {                               \
                 s->next = start;                                                                  \
                 return;                                                                           \
             }                                                                                     \
             gather(s, start, n, members);                                                         \
             for (Py_ssize_t i = 0; i < n; i++) {                                                  \
-                if (members[i].closed) {                                                          \
+                if (members[i].closed || members[i].keypoint < (size_t)s->first) {                \
                     continue;                                                                     \
+                }                                                                                 \
+                if (members[i].keypoint >= (size_t)s->last) {                                     \
+                    break;                                                                        \
                 }                                                                                 \
                 for (Py_ssize_t j = s->closed == NULL ? i + 1 : 0; j < n; j++) {                  \
                     if (j > i || members[j].closed) { /* else they have been compared */          \
@@ -268,8 +279,8 @@ static const struct {
 };
 
 PyDoc_STRVAR(search_doc,
-"search(start, number, most, order, words, descriptors, about, closed, codes, histogram, limit,\n"
-"       share, found)\n"
+"search(start, number, most, first, last, order, words, descriptors, about, closed, codes,\n"
+"       histogram, limit, share, found)\n"
 "--\n\n"
 "Compare keypoints that share a word; return where to go on, and how many pairs were found.");
 
@@ -284,8 +295,8 @@ search(PyObject *module, PyObject *arguments)
     uint32_t *starts = NULL;
     int number;
     if (!PyArg_ParseTuple(
-            arguments, "ninOOOOOOOOOO:search", &s.next, &number, &s.most, &objects[ORDER],
-            &objects[VALUES], &objects[DESCRIPTORS], &objects[ABOUT], &objects[CLOSED],
+            arguments, "ninnnOOOOOOOOOO:search", &s.next, &number, &s.most, &s.first, &s.last,
+            &objects[ORDER], &objects[VALUES], &objects[DESCRIPTORS], &objects[ABOUT], &objects[CLOSED],
             &objects[CODES], &objects[HISTOGRAM], &objects[LIMIT], &objects[SHARE],
             &objects[FOUND])) {
         return NULL;
@@ -301,7 +312,7 @@ search(PyObject *module, PyObject *arguments)
     Py_ssize_t n = length(&arrays[ABOUT]), images = length(&arrays[CODES]);
     s.m = length(&arrays[ORDER]);
     if (n > UINT32_MAX || number < 0 || number >= WORDS || s.most < 1 || s.most > MOST ||
-        s.next < 0 || s.next > s.m) {
+        s.next < 0 || s.next > s.m || s.first < 0 || s.last < s.first) {
         PyErr_SetString(PyExc_ValueError, "a number is out of range");
         goto done;
     }
@@ -569,6 +580,220 @@ done:
     return result;
 }
 
+/* Votes that agree -------------------------------------------------------------------------- */
+
+/* That one keypoint of a query image is like another one, and the cell that it speaks for. */
+typedef struct {
+    int64_t cell, weight;
+    int64_t query, other;
+} Vote;
+
+typedef int (*Order)(const void *, const void *);
+
+static int
+by_cell(const void *a, const void *b)
+{
+    int64_t one = ((const Vote *)a)->cell, other = ((const Vote *)b)->cell;
+    return (one > other) - (one < other);
+}
+
+static int
+by_query(const void *a, const void *b)
+{
+    int64_t one = ((const Vote *)a)->query, other = ((const Vote *)b)->query;
+    return (one > other) - (one < other);
+}
+
+static int
+by_other(const void *a, const void *b)
+{
+    int64_t one = ((const Vote *)a)->other, other = ((const Vote *)b)->other;
+    return (one > other) - (one < other);
+}
+
+#define FEW_VOTES 24
+
+static inline void
+sort_votes(Vote *votes, Py_ssize_t n, Order order)
+{
+    if (n > FEW_VOTES) {
+        qsort(votes, (size_t)n, sizeof *votes, order);
+        return;
+    }
+    for (Py_ssize_t i = 1; i < n; i++) {
+        Vote vote = votes[i];
+        Py_ssize_t j = i;
+        for (; j > 0 && order(&votes[j - 1], &vote) > 0; j--) {
+            votes[j] = votes[j - 1];
+        }
+        votes[j] = vote;
+    }
+}
+
+/* The weights of the best vote of each keypoint together; how many these are is counted. */
+static inline int64_t
+of_different(Vote *votes, Py_ssize_t n, Order order, Py_ssize_t *count)
+{
+    int64_t total = 0;
+    *count = 0;
+    sort_votes(votes, n, order);
+    for (Py_ssize_t i = 0; i < n;) {
+        int64_t best = votes[i].weight;
+        Py_ssize_t first = i;
+        while (++i < n && order(&votes[first], &votes[i]) == 0) {
+            best = votes[i].weight > best ? votes[i].weight : best;
+        }
+        total += best;
+        ++*count;
+    }
+    return total;
+}
+
+typedef struct {
+    const int64_t *pairs;
+    Py_ssize_t images, min_votes;
+    int64_t least[2]; /* of plain and of mirrored pairs */
+    Vote *votes, *sorted;
+    Py_ssize_t *counts, *ends, *seen;
+    int64_t *codes, *weights; /* what comes out */
+    Py_ssize_t found;
+} Agreement;
+
+/* Finds the cells in which enough of the votes of one pair of images agree. */
+static void
+agree(Agreement *a, int64_t pair, int mirrored, Vote *votes, Py_ssize_t n)
+{
+    sort_votes(votes, n, by_cell);
+    for (Py_ssize_t start = 0, end; start < n; start = end) {
+        int64_t total = 0;
+        for (end = start; end < n && votes[end].cell == votes[start].cell; end++) {
+            total += votes[end].weight;
+        }
+        if (end - start < a->min_votes || total < a->least[mirrored]) {
+            continue;
+        }
+        Py_ssize_t queries, others;
+        int64_t of_queries = of_different(votes + start, end - start, by_query, &queries);
+        int64_t of_others = of_different(votes + start, end - start, by_other, &others);
+        int64_t weight = of_queries < of_others ? of_queries : of_others;
+        if (queries >= a->min_votes && others >= a->min_votes && weight >= a->least[mirrored]) {
+            a->codes[a->found] = pair;
+            a->weights[a->found++] = weight;
+        }
+    }
+}
+
+/* Looks at votes of one query image. */
+static void
+agree_in_run(Agreement *a, Py_ssize_t start, Py_ssize_t end)
+{
+    Py_ssize_t pairs = 0, place = start, n = a->images;
+    for (Py_ssize_t i = start; i < end; i++) {
+        Py_ssize_t key = (a->pairs[i] % n) << 1 | a->pairs[i] / n / n;
+        if (a->counts[key]++ == 0) {
+            a->seen[pairs++] = i;
+        }
+    }
+    for (Py_ssize_t i = 0; i < pairs; i++) {
+        int64_t pair = a->pairs[a->seen[i]];
+        Py_ssize_t key = (pair % n) << 1 | pair / n / n;
+        a->ends[key] = place;
+        place += a->counts[key];
+    }
+    for (Py_ssize_t i = start; i < end; i++) {
+        Py_ssize_t key = (a->pairs[i] % n) << 1 | a->pairs[i] / n / n;
+        a->sorted[a->ends[key]++] = a->votes[i];
+    }
+    for (Py_ssize_t i = 0; i < pairs; i++) {
+        int64_t pair = a->pairs[a->seen[i]];
+        Py_ssize_t key = (pair % n) << 1 | pair / n / n, count = a->counts[key];
+        if (count >= a->min_votes) {
+            agree(a, pair, (int)(key & 1), a->sorted + a->ends[key] - count, count);
+        }
+        a->counts[key] = 0;
+    }
+}
+
+PyDoc_STRVAR(agreeing_doc,
+"agreeing(pairs, cells, queries, others, weights, images, min_votes, least, least_mirrored,\n"
+"         codes, found)\n"
+"--\n\n"
+"Find pairs of images with votes that agree; return how many times.");
+
+static PyObject *
+agreeing(PyObject *module, PyObject *arguments)
+{
+    (void)module;
+    enum { PAIRS, CELLS, QUERIES, OTHERS, WEIGHTS, CODES_, FOUND_, COUNT };
+    static const char *const names[COUNT] = {"pairs",   "cells", "queries", "others",
+                                             "weights", "codes", "found"};
+    PyObject *objects[COUNT];
+    Array arrays[COUNT] = {0};
+    Agreement a = {0};
+    long long least, least_mirrored;
+    if (!PyArg_ParseTuple(arguments, "OOOOOnnLLOO:agreeing", &objects[PAIRS], &objects[CELLS],
+                          &objects[QUERIES], &objects[OTHERS], &objects[WEIGHTS], &a.images,
+                          &a.min_votes, &least, &least_mirrored, &objects[CODES_],
+                          &objects[FOUND_])) {
+        return NULL;
+    }
+    PyObject *result = NULL;
+    for (int i = 0; i < COUNT; i++) {
+        if (take(&arrays[i], objects[i], names[i], 8, i >= CODES_, 0) < 0 ||
+            !has_length(&arrays[i], names[i], length(&arrays[PAIRS]))) {
+            goto done;
+        }
+    }
+    Py_ssize_t n = length(&arrays[PAIRS]);
+    if (a.images < 1 || a.images > INT32_MAX / 2) {
+        PyErr_SetString(PyExc_ValueError, "a number is out of range");
+        goto done;
+    }
+    a.pairs = arrays[PAIRS].view.buf;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        if (a.pairs[i] < 0 || a.pairs[i] / a.images / a.images > 1) {
+            PyErr_SetString(PyExc_ValueError, "pairs: there is no such image");
+            goto done;
+        }
+    }
+    const int64_t *cells = arrays[CELLS].view.buf, *queries = arrays[QUERIES].view.buf;
+    const int64_t *others = arrays[OTHERS].view.buf, *weights = arrays[WEIGHTS].view.buf;
+    a.least[0] = least;
+    a.least[1] = least_mirrored;
+    a.codes = arrays[CODES_].view.buf;
+    a.weights = arrays[FOUND_].view.buf;
+    a.votes = PyMem_Malloc(((size_t)n + 1) * sizeof *a.votes);
+    a.sorted = PyMem_Malloc(((size_t)n + 1) * sizeof *a.sorted);
+    a.seen = PyMem_Malloc(((size_t)n + 1) * sizeof *a.seen);
+    a.counts = PyMem_Calloc(2 * (size_t)a.images, sizeof *a.counts);
+    a.ends = PyMem_Calloc(2 * (size_t)a.images, sizeof *a.ends);
+    if (a.votes == NULL || a.sorted == NULL || a.seen == NULL || a.counts == NULL ||
+        a.ends == NULL) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t i = 0; i < n; i++) {
+        a.votes[i] = (Vote){cells[i], weights[i], queries[i], others[i]};
+    }
+    for (Py_ssize_t start = 0, end; start < n; start = end) {
+        int64_t query = a.pairs[start] / a.images % a.images;
+        for (end = start; end < n && a.pairs[end] / a.images % a.images == query; end++) {
+        }
+        agree_in_run(&a, start, end);
+    }
+    Py_END_ALLOW_THREADS
+    result = PyLong_FromSsize_t(a.found);
+done:
+    PyMem_Free(a.votes);
+    PyMem_Free(a.sorted);
+    PyMem_Free(a.seen);
+    PyMem_Free(a.counts);
+    PyMem_Free(a.ends);
+    release(arrays, COUNT);
+    return result;
+}
+
 /* Sorting ----------------------------------------------------------------------------------- */
 
 PyDoc_STRVAR(sort_doc,
@@ -641,6 +866,7 @@ done:
 static PyMethodDef METHODS[] = {
     {"search", search, METH_VARARGS, search_doc},
     {"promising", promising, METH_VARARGS, promising_doc},
+    {"agreeing", agreeing, METH_VARARGS, agreeing_doc},
     {"sort", sort, METH_VARARGS, sort_doc},
     {NULL, NULL, 0, NULL},
 };

@@ -6,6 +6,8 @@ def search(
     start: int,
     number: int,
     most: int,
+    first: int,
+    last: int,
     order: NDArray[Any],
     words: NDArray[Any],
     descriptors: NDArray[Any],
@@ -33,6 +35,20 @@ def promising(
     min_sure: int,
     few: int,
     kept: NDArray[Any],
+    /,
+) -> int: ...
+def agreeing(
+    pairs: NDArray[Any],
+    cells: NDArray[Any],
+    queries: NDArray[Any],
+    others: NDArray[Any],
+    weights: NDArray[Any],
+    images: int,
+    min_votes: int,
+    least: int,
+    least_mirrored: int,
+    codes: NDArray[Any],
+    found: NDArray[Any],
     /,
 ) -> int: ...
 def sort(words: NDArray[Any], order: NDArray[Any], scratch: NDArray[Any], /) -> None: ...

@@ -23,7 +23,7 @@ from imgsim.group.keep import (
     criteria_of,
     narrow,
 )
-from imgsim.group.rules import MayMatch, Rules
+from imgsim.group.rules import Rules, may_match_all
 from imgsim.group.shapes import Shape, are_stretched
 from imgsim.measure.extent import area_shares
 from imgsim.types import Group, Picture, Verdict
@@ -171,18 +171,9 @@ class Choosing:
 
     def _eligible(self, group: Undecided) -> list[Candidate]:
         """Members that may match all others."""
-        pictures = [c.picture for c in group.members]
-        may_match = MayMatch(pictures, self.rules)
-        able = [
-            c
-            for i, c in enumerate(group.members)
-            if all(
-                bool(may_match(i, j)) or pictures[i].identity == pictures[j].identity
-                for j in range(len(pictures))
-                if j != i and not pictures[j].facts.damage
-            )
-        ]
-        return able or list(group.members[:1])
+        able = may_match_all([c.picture for c in group.members], self.rules)
+        some = [c for c, is_able in zip(group.members, able.tolist(), strict=True) if is_able]
+        return some or list(group.members[:1])
 
     def _choose_originals(
         self, choices: list[Choice], asked: Sequence[tuple[int, list[Candidate]]]

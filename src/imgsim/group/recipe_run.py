@@ -89,6 +89,10 @@ class RecipeRun:
     options : RunOptions
     residuals : bool
         Those of pairs that do not match have to be right too.
+    prefer : callable, optional
+        What pictures are ordered by, the least first: where what stands for others, and is the
+        centre of a group, is the file that is kept of it, its members need not be verified with
+        that once more. By default they are in their order.
     proposed : callable, optional
         Returns the pairs of some pictures, in order of their digests, that are worth verifying,
         where that is known; see `ProposalIndex`.
@@ -111,6 +115,7 @@ class RecipeRun:
         options: RunOptions,
         *,
         residuals: bool = False,
+        prefer: Callable[[Picture], Any] | None = None,
         proposed: Callable[[Sequence[Picture], PairRules], Proposals] | None = None,
     ) -> None:
         self.recipe = recipe
@@ -135,6 +140,7 @@ class RecipeRun:
             for place, (p, number) in enumerate(zip(self._pictures, self._class, strict=True))
             if len(self.classes[number]) > 1
         }
+        self._rank = self._ranked(prefer)
         contents = numbered(map(self._content_of, self._pictures))[0]
         self._may_match = MayMatch(self._pictures, rules)
         table = collection.tables[recipe.extractor]
@@ -220,8 +226,7 @@ class RecipeRun:
             others = 0 if could_match is None else np.where(could_match(left, right), 2, 0)
             return np.where(allowed, 1, others).astype(np.uint8)
 
-        order = np.argsort(np.array(self._class, np.int64))
-        return PairRules(order, contents, pair_class)
+        return PairRules(np.argsort(self._rank), contents, pair_class)
 
     @property
     def left_out(self) -> int:
@@ -408,19 +413,13 @@ class RecipeRun:
             if self._may_match(one, other) and self.accepts(verdict):
                 yield self._pictures[one], self._pictures[other], verdict.residual
 
-    def deciding_matches(
-        self, *, by_content: bool = True, prefer: Callable[[Picture], Any] | None = None
-    ) -> tuple[list[int], Candidates]:
+    def deciding_matches(self, *, by_content: bool = True) -> tuple[list[int], Candidates]:
         """Verify the pairs that decide the groups, see `best_first`.
 
         Parameters
         ----------
         by_content : bool
             What a picture shows comes before the order of the pictures.
-        prefer : callable, optional
-            What pictures are ordered by, the least first: where the centre of a group is the file
-            that is kept of it, its members need not be verified with that once more. By default
-            they are in their order.
 
         Returns
         -------
@@ -433,7 +432,7 @@ class RecipeRun:
         places, pairs = best_first(
             self._verdicts,
             self._proposals,
-            self._rank(prefer),
+            self._rank,
             self.accepts,
             by_content=by_content,
             closing_allowed=np.array(free, bool),
@@ -453,7 +452,7 @@ class RecipeRun:
         residual = [self._verdicts[pair].residual for pair in pairs]
         return [self._class[place] for place in order], _in_order(ends, residual)
 
-    def _rank(self, prefer: Callable[[Picture], Any] | None) -> NDArray[np.int64]:
+    def _ranked(self, prefer: Callable[[Picture], Any] | None) -> NDArray[np.int64]:
         """The place of each picture among all, by what its class has of the best."""
         numbers = np.array(self._class, np.int64)
         if prefer is None:

@@ -90,6 +90,37 @@ class MayMatch:
         return np.asarray(allowed, bool)
 
 
+def may_match_all(pictures: Sequence[Picture], rules: Rules) -> NDArray[np.bool_]:
+    """Tell which pictures may match all others, or are the same; damaged ones do not count.
+
+    Of thousands few kinds differ to the rules.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+    rules : Rules
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    may_match = MayMatch(pictures, rules)
+    kind, kinds = numbered(map(tuple, may_match.numbers().T.tolist()))
+    whole: list[set[str]] = [set() for _ in kinds]
+    for i, picture in zip(kind.tolist(), pictures, strict=True):
+        if not picture.facts.damage:
+            whole[i].add(picture.identity)
+    first = np.unique(kind, return_index=True)[1]
+    refused = [np.flatnonzero(~may_match(one, first)).tolist() for one in first.tolist()]
+    return np.array(
+        [
+            all(whole[other] <= {picture.identity} for other in refused[i])
+            for i, picture in zip(kind.tolist(), pictures, strict=True)
+        ],
+        np.bool_,
+    )
+
+
 _Key = TypeVar("_Key", bound=Hashable)
 
 

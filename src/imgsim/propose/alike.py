@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,11 @@ large folder, of 16 bytes then."""
 _BLOCK = np.uint16
 _AT_ONCE = 1 << 18
 """Pairs of keypoints that are compared together; each takes some 200 bytes then."""
+
+_FILE_BYTES = 16_000
+"""Bytes of pairs of keypoints that wait in files at once, an image, about."""
+
+_PAIR_BYTES = 8
 
 _IN_MEMORY = 1 << 20
 """Pairs of keypoints that wait in memory; more do in temporary files."""
@@ -120,7 +126,7 @@ class Collisions:
         min_votes, min_weight : int
             Of two images, one of them as it is or in the mirror, with all that they have together.
         min_sure : int
-            Weight of a single one that is enough, see `are_sure`.
+            Weight of a single one that is enough, see `weigh`.
 
         Yields
         ------
@@ -156,50 +162,41 @@ class Collisions:
         self._histogram[:] = 0
         for _ in self._pass(count=True, listed=False):
             pass
+        nearest = self._nearest()
+        bounds = self._bounds(nearest)
         with TemporaryFolder("votes") as folder:
-            found = self._pass(count=False, listed=True, nearest=self._nearest())
-            for block, name in self._write(folder, found):
-                first = block * _IMAGES
-                both = [np.fromfile(name, np.uint64)]
-                os.remove(name)
-                yield first, min(_IMAGES, self._images - first), both.pop()  # it is not held here
+            for start, stop in pairwise(bounds):
+                found = self._pass(count=False, listed=True, nearest=nearest, among=(start, stop))
+                for block, name in self._write(folder, found):
+                    first = block * _IMAGES
+                    both = [np.fromfile(name, np.uint64)]
+                    os.remove(name)
+                    yield first, min(_IMAGES, self._images - first), both.pop()  # not held here
 
-    def weights(self, query: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Weigh votes; those less of which one is like more than the usual number of keypoints.
+    def weigh(
+        self, query: NDArray[np.int64], other: NDArray[np.int64], min_sure: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Weigh votes, and tell which are enough by themselves.
+
+        One of a keypoint that is like more than the usual number of others weighs less. One that
+        is enough weighs so much, its keypoints are like few others, and none of them is mirrored.
 
         Parameters
         ----------
         query, other : ndarray of int64, shape (p,)
             Places of keypoints, once `found` has begun.
+        min_sure : int
 
         Returns
         -------
-        ndarray of int64, shape (p,)
+        weight : ndarray of int64, shape (p,)
+        sure : ndarray of bool, shape (p,)
         """
         alike = np.maximum(self.likenesses(query), self.likenesses(other))
         weight = np.square(NO_WEIGHT - self._keypoints.distance(query, other))
-        return np.asarray(weight * self._usual // np.maximum(self._usual, alike))
-
-    def are_sure(
-        self, query: NDArray[np.int64], other: NDArray[np.int64], min_weight: int
-    ) -> NDArray[np.bool_]:
-        """Tell which votes are enough by themselves.
-
-        They weigh as much, their keypoints are like few others, and none of them is mirrored.
-
-        Parameters
-        ----------
-        query, other : ndarray of int64, shape (p,)
-            Places of keypoints, once `found` has begun.
-        min_weight : int
-
-        Returns
-        -------
-        ndarray of bool, shape (p,)
-        """
-        few = np.maximum(self.likenesses(query), self.likenesses(other)) <= FEW_LIKENESSES
-        few &= ~self._keypoints.mirrored[other]
-        return np.asarray(few & (self.weights(query, other) >= min_weight))
+        weight = np.asarray(weight * self._usual // np.maximum(self._usual, alike))
+        sure = (alike <= FEW_LIKENESSES) & (weight >= min_sure)
+        return weight, sure & ~self._keypoints.mirrored[other]
 
     def _promising(
         self,
@@ -224,11 +221,10 @@ class Collisions:
         order = np.argsort(code, kind="stable")
         start = np.flatnonzero(np.r_[True, np.diff(code[order]) != 0][: len(code)])
         votes = np.diff(start, append=len(order))
-        weight = self.weights(query, other)
+        weight, sure = self.weigh(query, other, min_sure)
         total = np.add.reduceat(weight[order], start) if len(order) else votes
         enough = (votes >= min_votes) & (total >= min_weight)
-        sure = self.are_sure(query, other, min_sure)[order]
-        enough |= np.logical_or.reduceat(sure, start) if len(order) else enough
+        enough |= np.logical_or.reduceat(sure[order], start) if len(order) else enough
         return pairs[order[np.repeat(enough, votes)]]
 
     def likenesses(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -245,12 +241,44 @@ class Collisions:
         # by columns: rows as short as these take twice the time
         return np.asarray(self._histogram[places].T.astype(np.int64, order="C").sum(axis=0))
 
+    def _bounds(self, nearest: Nearest | None) -> list[int]:
+        """Where query keypoints are divided, so that the pairs of some of them lie in files.
+
+        All are compared once more for each of these parts, which takes far less time than what is
+        compared.
+        """
+        own = self._keypoints
+        if own.closed is not None:
+            return [0, len(own.image)]
+        total = 0
+        for part in parts(len(self._histogram), _AT_ONCE):
+            steps = self._histogram[part].astype(np.int64)
+            if nearest is None:
+                total += int(steps.sum())
+                continue
+            limit, share = nearest.limit[part].astype(np.int64), nearest.share[part]
+            total += int(steps[np.arange(STEPS) < limit[:, None]].sum())
+            further = np.flatnonzero(limit < STEPS)
+            total += int((steps[further, limit[further]] * share[further] >> 16).sum())
+        n = -(-total * _PAIR_BYTES // (_FILE_BYTES * self._images))
+        # of two plain keypoints the lesser one asks, of a plain and a mirrored one the plain one
+        places = 2 - np.sqrt(4 - 3 * np.arange(1, n) / n)
+        blocks = np.unique((places * self._images / _IMAGES).astype(np.int64))
+        images = blocks[blocks > 0] * _IMAGES
+        starts = np.searchsorted(own.image[: own.plain], images)
+        return [0, *starts.tolist(), len(own.image)]
+
     def _pass(
-        self, *, count: bool, listed: bool, nearest: Nearest | None = None
+        self,
+        *,
+        count: bool,
+        listed: bool,
+        nearest: Nearest | None = None,
+        among: tuple[int, int] | None = None,
     ) -> Generator[NDArray[np.uint64]]:
         """Compare all keypoints that share a word; yield those that are alike if they are listed.
 
-        Each pair once, the lesser keypoint first, as one number.
+        Each pair once, the lesser keypoint first, as one number; of some of those alone if asked.
         """
         own, search = self._keypoints, alike_numpy.search if _alike is None else _alike.search
         found = np.empty(max(_AT_ONCE, COMMON_WORD**2), np.uint64) if listed else None
@@ -262,6 +290,7 @@ class Collisions:
                         start,
                         number,
                         COMMON_WORD,
+                        *(among or (0, len(own.image))),
                         order,
                         words,
                         own.descriptor,

@@ -19,6 +19,8 @@ def search(
     start: int,
     number: int,
     most: int,
+    first: int,
+    last: int,
     order: NDArray[np.uint32],
     words: NDArray[np.uint32],
     descriptors: NDArray[np.uint8],
@@ -40,8 +42,11 @@ def search(
         Which of the words.
     most : int
         Keypoints that share a word; of more it is common, and in `about` it counts no more.
+    first, last : int
+        Pairs whose lesser keypoint is among these, from and to, are looked for; all of them where
+        images are closed.
     order : ndarray of uint32, shape (m,)
-        Keypoints in order of their words.
+        Keypoints in order of their words, those with equal words ascending.
     words : ndarray of uint32, shape (m,)
         Those, ascending.
     descriptors : ndarray of uint8, shape (n, 32)
@@ -63,14 +68,14 @@ def search(
     tuple of (int, int)
         Where to go on, and how many pairs were found.
     """
-    first = np.flatnonzero(np.r_[True, words[1:] != words[:-1]])
-    length = np.diff(first, append=len(words))
+    begins = np.flatnonzero(np.r_[True, words[1:] != words[:-1]])
+    length = np.diff(begins, append=len(words))
     about[order[np.repeat(length > most, length)]] &= ~np.uint64(1 << number)
-    group = np.searchsorted(first, np.arange(start, len(order)), "right") - 1
+    group = np.searchsorted(begins, np.arange(start, len(order)), "right") - 1
     here = np.arange(start, len(order))
-    begin = here + 1 if closed is None else first[group]
-    end = first[group] + length[group]
-    asked = length[group] <= most
+    begin = here + 1 if closed is None else begins[group]
+    end = begins[group] + length[group]
+    asked = (length[group] <= most) & (order[here] >= first) & (order[here] < last)
     if closed is not None:
         asked &= ~closed[about[order[here]] >> _IMAGE]
     count = np.where(asked, end - begin, 0)

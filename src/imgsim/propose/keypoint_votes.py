@@ -23,6 +23,11 @@ from imgsim.propose.alike import FEW_LIKENESSES, NO_WEIGHT, Collisions
 from imgsim.propose.keypoints import Keypoints
 from imgsim.propose.nearest import MOST_COUNTED, STEPS, steps_of
 
+try:
+    from imgsim.compiled import _alike
+except ImportError:
+    _alike = None  # type: ignore[assignment]
+
 MIN_VOTES = 2
 """Consistent votes that a proposed pair of images has, at least."""
 
@@ -149,22 +154,11 @@ def votes_of_keypoints(
     of_either = min(min_weight, min_weight_mirrored)
     for query, other in collisions.found(min_votes, of_either, min_weight_single):
         pair = _pair_codes(keypoints, query, other, n)
-        weight = collisions.weights(query, other)
-        sure = collisions.are_sure(query, other, min_weight_single)
+        weight, sure = collisions.weigh(query, other, min_weight_single)
         parts.append(np.stack([pair[sure], weight[sure]]))
         for cell in _cells(keypoints, query, other):
-            group, votes, code = _in_cells(pair, cell)
-            least = np.where(code < n**2, min_weight, min_weight_mirrored)
-            enough = np.bincount(group) >= min_votes
-            enough &= np.bincount(group, weight[votes]) >= least
-            open_ = enough[group]  # most are settled when all of their votes count
-            group, votes = group[open_], votes[open_]
-            weights = np.full(len(code), np.inf)
-            for keypoint in (query, other):
-                count, total = _of_different(group, keypoint[votes], weight[votes], len(code))
-                enough &= (count >= min_votes) & (total >= least)
-                weights = np.minimum(weights, total)
-            parts.append(np.stack([code[enough], weights[enough].astype(np.int64)]))
+            votes = pair, cell, query, other, weight
+            parts.append(_agreeing(*votes, n, min_votes, (min_weight, min_weight_mirrored)))
         if take is not None:
             take(_distinct_votes(parts, n))
             parts = parts[:1]
@@ -263,13 +257,13 @@ def temporary_bytes(images: int) -> int:
     """Return how many bytes of temporary files finding pairs among so many images takes, at least.
 
     Three quarters of what 6,000 and 20,000 pictures took that have all keypoints: 16 kB for the row
-    of each, 31 kB for its keypoints and, in the larger folder, 43 kB for which of these are alike.
+    of each, 31 kB for its keypoints and, in the larger folder, 16 kB for which of these are alike.
 
     Parameters
     ----------
     images : int
     """
-    return round(images * (35_000 + 32_000 * min(4.0, math.sqrt(images / 20_000))))
+    return round(images * (35_000 + min(12_000, 32_000 * math.sqrt(images / 20_000))))
 
 
 def _distinct_votes(parts: list[NDArray[np.int64]], n: int) -> Votes:
@@ -306,6 +300,52 @@ def _pair_codes(
     """One number for two images and whether the second is mirrored."""
     a, b = keypoints.image[query].astype(np.int64), keypoints.image[other].astype(np.int64)
     return (keypoints.mirrored[other] * n + a) * n + b
+
+
+def _agreeing(
+    pair: NDArray[np.int64],
+    cell: NDArray[np.int64],
+    query: NDArray[np.int64],
+    other: NDArray[np.int64],
+    weight: NDArray[np.int64],
+    n: int,
+    min_votes: int,
+    min_weights: tuple[int, int],
+) -> NDArray[np.int64]:
+    """Pairs with enough votes in one cell, of different keypoints of either image, and of weight.
+
+    Of a keypoint the best of its votes in a cell counts. All votes of a query image stand together.
+
+    Parameters
+    ----------
+    pair, cell, query, other, weight : ndarray of int64, shape (p,)
+        Of each vote.
+    n, min_votes : int
+    min_weights : tuple of int
+        Of a plain pair, and of a mirrored one.
+
+    Returns
+    -------
+    ndarray of int64, shape (2, m)
+        Codes of pairs, some of them more than once, and their weights.
+    """
+    if _alike is not None:
+        found = np.empty((2, len(pair)), np.int64)
+        arrays = pair, cell, query, other, weight
+        count = _alike.agreeing(*arrays, n, min_votes, *min_weights, found[0], found[1])
+        return found[:, :count].copy()
+    group, votes, code = _in_cells(pair, cell)
+    least = np.where(code < n**2, *min_weights)
+    enough = np.bincount(group) >= min_votes
+    enough &= np.bincount(group, weight[votes]) >= least
+    open_ = enough[group]  # most are settled when all of their votes count
+    group, votes = group[open_], votes[open_]
+    weights = np.full(len(code), np.inf)
+    for keypoint in (query, other):
+        count, total = _of_different(group, keypoint[votes], weight[votes], len(code))
+        enough &= (count >= min_votes) & (total >= least)
+        weights = np.minimum(weights, total)
+    return np.stack([code[enough], weights[enough].astype(np.int64)])
 
 
 def _in_cells(

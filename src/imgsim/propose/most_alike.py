@@ -16,18 +16,20 @@ from numpy.typing import NDArray
 FEW = 32
 """Pictures that one resembles, up to which it is compared with all of them."""
 
-MOST_ALIKE = 2
-"""Those by each measure that it is compared with where there are more. Of 240 copies of 20 kinds
-among 300 frames of one scene the frame itself was among so many in 89 %, and with four in as many;
-what is missing are crops and turned ones, which resemble all frames equally."""
+MOST_ALIKE = 4
+"""Those by each measure that it is compared with, at most, where there are more: the nearest one,
+and others that are nearer than the next one by far."""
+
+FAR_NEARER = 0.5
+"""What a correlation lacks of 1, as a share of what that of the next one does, at most."""
 
 FEW_BY_KEYPOINTS = 48
 """Pictures that one shares keypoints with, up to which it is compared with all of them: a collage
 does with the copies of all of its parts."""
 
 MOST_BY_KEYPOINTS = 12
-"""The same as `MOST_ALIKE` by votes of keypoints, of a picture that few others resemble as a
-whole."""
+"""Those of them with most votes that it is compared with where there are more, if few resemble it
+as a whole."""
 
 _WAITING = 1 << 20
 """Pairs that are collected before those that nobody wants any more are dropped."""
@@ -101,7 +103,9 @@ class MostAlike:
     """Collects pairs, and keeps those that one of their two pictures wants.
 
     A picture wants all of its pairs if there are few, else some that are nearest by each
-    measure; of equally near ones those with the lesser number.
+    measure; of equally near ones those with the lesser number. Where the measures are
+    correlations, it wants the nearest one, and of the others those that are nearer than the first
+    one that it can not want by far (`FAR_NEARER`).
 
     Parameters
     ----------
@@ -112,8 +116,9 @@ class MostAlike:
         The others want nothing, such as those of an archive.
     few : int
         Pairs of a picture up to which it wants all.
-    most : ndarray of int64, shape (n,)
-        How many of the nearest each one wants otherwise.
+    most : ndarray of int64, shape (n,), or None
+        How many of the nearest each one wants otherwise; `MOST_ALIKE` at most of correlations by
+        default.
 
     Attributes
     ----------
@@ -129,13 +134,14 @@ class MostAlike:
         measures: int,
         asking: NDArray[np.bool_],
         few: int,
-        most: NDArray[np.int64],
+        most: NDArray[np.int64] | None = None,
     ) -> None:
         self.total = 0
         self.count = np.zeros(n, np.int64)
         self._asking = asking
         self._few = few
-        self._most = most
+        self._by_far = most is None
+        self._most = np.full(n, MOST_ALIKE + 1) if most is None else most
         # so near is the last of those that a picture wants, or nearer
         self._least = np.full((measures, n), -np.inf, np.float32)
         self._parts: list[Found] = []
@@ -189,23 +195,32 @@ class MostAlike:
     def _compact(self) -> Found:
         """Drop what nobody wants any more, and return it."""
         pairs = Found.joined(self._parts, len(self._least))
-        wanted = pairs.always.copy()
-        ends = pairs.own, pairs.other
-        for end in ends:
-            wanted |= self._asking[end] & (self.count[end] <= self._few)
-        crowded = self._asking & (self.count > self._few)
-        for nearness, least in zip(pairs.nearness, self._least, strict=True):
-            wanted |= _are_nearest(*ends, nearness, crowded, least, self._most)
+        wanted = self._are_wanted(pairs)
         self._parts = [pairs.only(wanted)]
         self._waiting = int(wanted.sum())
         # else, where more are wanted, each block would be the reason to look at all again
         self._most_waiting = max(_WAITING, self._waiting * 3 // 2)
         return pairs.only(~wanted)
 
+    def _are_wanted(self, pairs: Found, *, by_far: bool = False) -> NDArray[np.bool_]:
+        wanted = pairs.always.copy()
+        ends = pairs.own, pairs.other
+        for end in ends:
+            wanted |= self._asking[end] & (self.count[end] <= self._few)
+        crowded = self._asking & (self.count > self._few)
+        for nearness, least in zip(pairs.nearness, self._least, strict=True):
+            wanted |= _are_nearest(*ends, nearness, crowded, least, self._most, by_far=by_far)
+        return wanted
+
     def wanted(self) -> tuple[Found, Found]:
         """Return the pairs that are wanted, and those that are not of what is left by now."""
         dropped = self._compact()
-        return self._parts[0], dropped
+        pairs = self._parts[0]
+        if self._by_far:
+            wanted = self._are_wanted(pairs, by_far=True)
+            dropped = Found.joined([dropped, pairs.only(~wanted)], len(self._least))
+            pairs = pairs.only(wanted)
+        return pairs, dropped
 
 
 def _are_nearest(
@@ -215,10 +230,13 @@ def _are_nearest(
     asking: NDArray[np.bool_],
     least: NDArray[np.float32],
     most: NDArray[np.int64],
+    *,
+    by_far: bool = False,
 ) -> NDArray[np.bool_]:
     """Which pairs are among the nearest of one of their two pictures, if that one asks.
 
-    How near the last of these is, is noted in `least`.
+    How near the last of these is, is noted in `least`. Those that are nearest by far are the
+    first, and others before the last that lack little of what that one does.
     """
     pair = np.concatenate([np.flatnonzero(asking[left]), np.flatnonzero(asking[right])])
     one, other = np.concatenate([left, right]), np.concatenate([right, left])
@@ -232,6 +250,9 @@ def _are_nearest(
     place = np.arange(len(one)) - np.repeat(starts, np.diff(starts, append=len(one)))
     last = place == most[one] - 1
     least[one[last]] = np.maximum(least[one[last]], nearness[pair[last]])
+    among = place < most[one]
+    if by_far:
+        among &= (place == 0) | (1 - nearness[pair] <= FAR_NEARER * (1 - least[one]))
     chosen = np.zeros(len(left), np.bool_)
-    chosen[pair[place < most[one]]] = True
+    chosen[pair[among]] = True
     return chosen

@@ -20,7 +20,6 @@ from imgsim.propose.likeness import Squares
 from imgsim.propose.most_alike import (
     FEW,
     FEW_BY_KEYPOINTS,
-    MOST_ALIKE,
     MOST_BY_KEYPOINTS,
     Found,
     MostAlike,
@@ -327,7 +326,7 @@ class _Usual:
             return
         self._by_hash = near.may_match
         self._crowded = near.crowded
-        self._votes_most[self._crowded] = MOST_ALIKE
+        self._votes_most[self._crowded] = 1
         self._keep(near.wanted()[0])
         inset = _Limits(self.n, 2, self._asking, self._rules)
         for found in self._near_insets(search.engine, search.order, squares):
@@ -348,7 +347,7 @@ class _Usual:
         near.add(found)
         self._by_hash = near.may_match
         self._crowded = near.crowded
-        self._votes_most[self._crowded] = MOST_ALIKE
+        self._votes_most[self._crowded] = 1
         self._keep(near.wanted()[0])
         insets = pairs.only(pairs.why & INSET > 0)
         self._leave_out(inset.add(_insets(insets.left, insets.right, squares)), votes=False)
@@ -466,7 +465,7 @@ class _Limits:
         self._measures = measures
         self._asking = asking
         self._n = n
-        self._most = np.full(n, MOST_ALIKE) if most is None else most
+        self._most = most
         self._limits: dict[int, MostAlike] = {}
         self.may_match = 0
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imgsim.propose.proposals import Proposals
 
-VERSION = 1
+VERSION = 2
 """Raised whenever other pairs may be proposed of the same rows: those that are stored are void."""
 
 MOST_PAIRS = 1 << 20

@@ -518,10 +518,13 @@ def _matched(
     from imgsim.group.recipe_run import RecipeRun, split_judged
 
     detailed, flat = split_judged(recipe, collection, ranked)
-    limit = criterion.max_distance, criterion.preset
-    with RecipeRun(recipe, collection, detailed, rules, *limit, options, proposed=proposed) as run:
-        by_origin = any(rule.text == "original" for rule in keep)
-        order, matches = run.deciding_matches(prefer=place_as_original if by_origin else None)
+    by_origin = any(rule.text == "original" for rule in keep)
+    with RecipeRun(
+        *(recipe, collection, detailed, rules, criterion.max_distance, criterion.preset, options),
+        prefer=place_as_original if by_origin else None,
+        proposed=proposed,
+    ) as run:
+        order, matches = run.deciding_matches()
         classes = [run.classes[number] for number in order]
         ends = np.cumsum([len(members) for members in classes])
         stars = Stars(

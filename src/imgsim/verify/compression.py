@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,18 +87,18 @@ def compare_compressed(
         (right, left, inverse(matrix), matrix),
     ):
         how, grey = nearest_orientation(way), image.grey(side)
-        steps = None if how is None else _steps_of(grey)
+        steps = None if how is None else _steps_of(image)
         if how is None or steps is None or other.detail_rgb is None:
             continue
         original = other.grey(side)
-        if has_two_levels(original):
+        if other.once("two levels", partial(has_two_levels, original)):
             continue
         ways = at_size(oriented(original, how), grey.shape)
         unexplained = [_unexplained(grey, brought, steps.table) for brought in ways]
         share, most = min(unexplained, default=(np.inf, np.inf))
         if most > LIMITS.compressed_other_levels and share <= LIMITS.compressed_other_share:
             # of two copies, both strongly compressed, neither is what the other one was made from
-            if _steps_of(original):
+            if _steps_of(other):
                 return None
             return Degraded(LIMITS.edited_difference, original, orientation)
         if share > LIMITS.compressed_max_share or most > LIMITS.compressed_max_levels:
@@ -113,8 +113,17 @@ def compare_compressed(
     return None
 
 
-def _steps_of(grey: Grey) -> _Steps | None:
+def _steps_of(image: MultiscaleImage) -> _Steps | None:
     """The steps of which the coefficients of a picture are multiples, if these are large."""
+    best: _Steps | None = image.once("steps", lambda: _best_steps(image.grey(LIMITS.detail_side)))
+    if best is None:
+        return None
+    record("compressed_max_away", best.away)
+    return best if best.away <= LIMITS.compressed_max_away else None
+
+
+def _best_steps(grey: Grey) -> _Steps | None:
+    """The steps of which the coefficients of a picture are nearest to multiples."""
     coefficients = _coefficients(grey)
     rows = coefficients.reshape(-1, _BLOCK, _BLOCK)
     rows = rows[:: max(1, len(rows) // LIMITS.compressed_blocks)].copy()
@@ -128,10 +137,7 @@ def _steps_of(grey: Grey) -> _Steps | None:
         away = float(np.abs(multiples - np.rint(multiples)).mean())
         if best is None or away < best.away:
             best = _Steps(quality, away)
-    if best is None:
-        return None
-    record("compressed_max_away", best.away)
-    return best if best.away <= LIMITS.compressed_max_away else None
+    return best
 
 
 def _unexplained(jpeg: Grey, other: Grey, table: NDArray[np.int64]) -> tuple[float, float]:

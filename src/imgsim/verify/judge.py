@@ -4,7 +4,7 @@ more."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -36,7 +36,7 @@ from imgsim.verify.matrix import (
     pixel_matrix,
     projected_corners,
 )
-from imgsim.verify.moved_parts import show_other_colours, show_other_parts
+from imgsim.verify.moved_parts import find_parts, show_other_colours
 from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, Needed
@@ -119,13 +119,17 @@ def judge(
         first = next(ways, None)
         if first is None:
             return NOT_ALIGNED
-        least = _least_in_place(left, right) if shapes[0] == shapes[1] else 0.0
+        least = _least_in_place(left, right, needed) if shapes[0] == shapes[1] else 0.0
         if least > needed.max_distance:
             return NOT_ALIGNED
-        verdict = _judge_aligned(left, right, chain([first], ways), needed)
-        if may_be_bent(verdict):
+        found = _align_best(left, right, chain([first], ways), needed)
+        # where that refuses a pair, details need not be told, which take far longer
+        if not needed.edited and _each_shows_more(left, right, found.verdict):
+            return replace(found.verdict, residual=max(least, LIMITS.edited_difference))
+        straight = verdict = _with_details(found, needed)
+        if may_be_bent(verdict) and not found.differs_in_parts:
             verdict = _judge_bent(left, right, verdict, needed)
-        if _each_shows_more(left, right, verdict):
+        if (needed.edited or verdict is not straight) and _each_shows_more(left, right, verdict):
             least = max(least, LIMITS.edited_difference)
         return verdict if verdict.residual >= least else replace(verdict, residual=least)
     hypotheses = list(hypotheses)
@@ -152,7 +156,7 @@ def _differ_as_wholes(by_pixels: Verdict, aligned: Verdict) -> bool:
     return by_pixels.residual > LIMITS.small_max_whole
 
 
-def _least_in_place(left: MultiscaleImage, right: MultiscaleImage) -> float:
+def _least_in_place(left: MultiscaleImage, right: MultiscaleImage, needed: Needed) -> float:
     """The residual that two images of one size have at least, from where they lie pixel by pixel.
 
     Infinite for two screens of one program; for two frames of a fixed camera so large that they
@@ -164,7 +168,28 @@ def _least_in_place(left: MultiscaleImage, right: MultiscaleImage) -> float:
     )
     if differ_in_place(one, other):
         return np.inf
-    return LIMITS.edited_difference if show_other_parts(one, other) else 0.0
+    parts = find_parts(one, other)
+    if parts is None:
+        return 0.0
+    if parts.on_both or (
+        not needed.edited
+        and parts.pixels >= LIMITS.parts_min_pixels
+        and parts.same >= LIMITS.parts_min_same
+        and _differ_by_far(one.image, other.image)
+    ):
+        return LIMITS.edited_difference
+    return 0.0
+
+
+def _differ_by_far(left: Grey, right: Grey) -> bool:
+    """Whether two images differ, pixel upon pixel, by more than aligning them could make up for."""
+    mask = np.ones(left.shape, np.uint8)
+    residual = compare(Aligned(left, right, mask, np.eye(3), 0, 0, 0.0))
+    if residual is None or residual.overlay or residual.text_page:
+        return False
+    difference = residual.difference / _max_difference(residual)
+    record("parts_max_difference", difference)
+    return difference > LIMITS.parts_max_difference
 
 
 def _each_shows_more(left: MultiscaleImage, right: MultiscaleImage, verdict: Verdict) -> bool:
@@ -232,11 +257,51 @@ def _exchange_light(image: MultiscaleImage) -> MultiscaleImage:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The verdict on two images as they lie best upon each other, without what is small.
+
+    Attributes
+    ----------
+    verdict : Verdict
+    of_drawing : float
+        Its residual, if nothing is explained by what degrades pictures.
+    images : tuple of (MultiscaleImage, MultiscaleImage), or None
+        The one in whose frame they were compared, and the other one; None if no hypothesis holds.
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of that other one to those of the one.
+    bands : sequence of (float, float)
+        Rows with an overlay, from and to, as shares of the height.
+    original : ndarray of uint8, shape (h, w), or None
+        What one of them was made from, if that was degraded.
+    least : float
+        The residual of two that differ in a place where the rest is explained.
+    differs_in_parts : bool
+        See `_differs_in_parts`.
+    """
+
+    verdict: Verdict
+    of_drawing: float
+    images: tuple[MultiscaleImage, MultiscaleImage] | None = None
+    matrix: Matrix = field(default_factory=lambda: np.eye(3))
+    bands: Sequence[Band] = ()
+    original: Grey | None = None
+    least: float = 0.0
+    differs_in_parts: bool = False
+
+
 def _judge_aligned(
     left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix], needed: Needed
 ) -> Verdict:
+    """Align two images under one hypothesis after the other, and compare them."""
+    return _with_details(_align_best(left, right, hypotheses, needed), needed)
+
+
+def _align_best(
+    left: MultiscaleImage, right: MultiscaleImage, hypotheses: Iterable[Matrix], needed: Needed
+) -> _Found:
     """Align two images under one hypothesis after the other, and compare them block by block."""
-    best, details_of = NOT_ALIGNED, None
+    best, compared = NOT_ALIGNED, None
     far: list[Matrix] = []
     upright = None
     for hypothesis in hypotheses:
@@ -271,60 +336,53 @@ def _judge_aligned(
             edited = needed.edited and _may_be_edited(comparison)
             if comparison.distance < best.residual:
                 best = _verdict(left, right, comparison, swapped=swapped)
-                details_of = one, other, comparison
+                compared = one, other, comparison
             if not swapped and comparison.distance > needed.undecided_distance and not edited:
                 far.append(comparison.aligned.matrix)
             if not comparison.undecided and not edited:
                 break
         if best.residual <= 1:
             break
-    degraded = None
-    if details_of is not None:
-        degraded = _compressed(best, *details_of)
-    if degraded is None and upright is not None and _may_be_degraded(best, details_of):
+    degraded = None if compared is None else _compressed(best, *compared)
+    if degraded is None and upright is not None and _may_be_degraded(best, compared):
         degraded = compare_noisy_or_blurred(left, right, upright)
     if degraded is not None and degraded.distance <= 1:
-        return _judge_degraded(left, right, degraded, best, needed)
-    if details_of is None:
-        return best
-    least = 0.0 if degraded is None else degraded.distance
-    if needed.in_detail(best):
-        one, other, comparison = details_of
-        matrix, bands = comparison.aligned.matrix, comparison.residual.bands
-        best = _with_details(best, one, other, matrix, bands, of_drawing=best.residual)
-    return replace(best, residual=max(best.residual, least))
+        exactly = orientation_matrix(degraded.orientation)
+        images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
+        distance = min(degraded.distance, best.residual)
+        verdict = make_verdict(*images, exactly, distance, 0.0, 0)
+        return _Found(verdict, best.residual, (left, right), exactly, original=degraded.original)
+    if compared is None:
+        return _Found(best, best.residual)
+    one, other, comparison = compared
+    return _Found(
+        best,
+        best.residual,
+        (one, other),
+        comparison.aligned.matrix,
+        comparison.residual.bands,
+        least=0.0 if degraded is None else degraded.distance,
+        differs_in_parts=_differs_in_parts(comparison),
+    )
+
+
+def _differs_in_parts(comparison: _Comparison) -> bool:
+    """Whether points lie so exactly where a homography says that no bend explains the rest."""
+    record("bend_max_difference", comparison.difference / max(comparison.moved, 1e-3))
+    return comparison.difference > LIMITS.bend_max_difference * comparison.moved
 
 
 def _may_be_degraded(
-    verdict: Verdict, details_of: tuple[MultiscaleImage, MultiscaleImage, _Comparison] | None
+    verdict: Verdict, compared: tuple[MultiscaleImage, MultiscaleImage, _Comparison] | None
 ) -> bool:
     """Whether noise or blur can be what keeps two pictures apart, or hides what does."""
-    if details_of is None:
+    if compared is None:
         return True
-    residual = details_of[2].residual
+    residual = compared[2].residual
     return (
         verdict.residual > LIMITS.degraded_from
         or residual.blur >= LIMITS.degraded_min_blur
         or residual.noise >= LIMITS.degraded_min_noise
-    )
-
-
-def _judge_degraded(
-    left: MultiscaleImage,
-    right: MultiscaleImage,
-    degraded: Degraded,
-    verdict: Verdict,
-    needed: Needed,
-) -> Verdict:
-    """The verdict on two pictures, one of which is the other one, degraded."""
-    matrix = orientation_matrix(degraded.orientation)
-    images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
-    distance = min(degraded.distance, verdict.residual)
-    exact = make_verdict(*images, matrix, distance, 0.0, 0)
-    if not needed.in_detail(exact):
-        return exact
-    return _with_details(
-        exact, left, right, matrix, (), of_drawing=verdict.residual, original=degraded.original
     )
 
 
@@ -404,30 +462,32 @@ def _possible(
             yield hypothesis
 
 
-def _with_details(
-    verdict: Verdict,
-    left: MultiscaleImage,
-    right: MultiscaleImage,
-    matrix: Matrix,
-    bands: Sequence[Band],
-    of_drawing: float,
-    original: Grey | None = None,
-) -> Verdict:
+def _with_details(found: _Found, needed: Needed) -> Verdict:
     """The verdict on pictures that would be accepted, with the distance of what is small.
 
-    At loose, pictures may differ in a part; texts may not. `of_drawing` is the residual at least if
-    the two are no photos: what is small is all that there is, and what degrades it may hide it.
-    `original` is what one of them was made from, if that was degraded.
+    At loose, pictures may differ in a part; texts may not. If the two are no photos, what is small
+    is all that there is, and what degrades it may hide it.
     """
+    verdict = found.verdict
+    if found.images is not None and needed.in_detail(verdict):
+        verdict = _details_of(found, *found.images)
+    least = found.least
+    return verdict if verdict.residual >= least else replace(verdict, residual=least)
+
+
+def _details_of(found: _Found, left: MultiscaleImage, right: MultiscaleImage) -> Verdict:
+    verdict, matrix, bands = found.verdict, found.matrix, found.bands
     side = LIMITS.detail_side
     if verdict.residual < LIMITS.two_levels_distance and _is_another_design(left, right, matrix):
         verdict = replace(verdict, residual=LIMITS.two_levels_distance)
-    details = compare_details(left.grey(side), right.grey(side), matrix, bands, original=original)
+    details = compare_details(
+        left.grey(side), right.grey(side), matrix, bands, original=found.original
+    )
     if verdict.residual <= 1 < details.distance and not details.drawn:
         details = _details_in_one_tone(left, right, matrix, bands) or details
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
     if details.drawn:
-        verdict = replace(verdict, residual=max(verdict.residual, of_drawing))
+        verdict = replace(verdict, residual=max(verdict.residual, found.of_drawing))
     if verdict.residual > 1 and not details.drawn:
         return verdict
     distance = details.distance
@@ -463,10 +523,14 @@ def _colour_distance(
 def _is_another_design(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> bool:
     """Whether two pictures of two levels each have other colours, or a figure elsewhere."""
     # hardly any picture has two levels, which takes less time to tell
-    return all(has_two_levels(image.grey(LIMITS.detail_side)) for image in (left, right)) and (
+    return all(_has_two_levels(image) for image in (left, right)) and (
         colours_differ(left.colours, right.colours, matrix)
         or figures_differ(left.colours, right.colours, matrix)
     )
+
+
+def _has_two_levels(image: MultiscaleImage) -> bool:
+    return image.once("two levels", lambda: has_two_levels(image.grey(LIMITS.detail_side)))
 
 
 def _judge_thumbnail(

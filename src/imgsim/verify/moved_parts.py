@@ -26,33 +26,56 @@ from imgsim.verify.recording import record
 from imgsim.verify.small import Pixels
 
 
-def show_other_parts(left: Screen, right: Screen) -> bool:
-    """Return whether each of two pictures shows something that the other one lacks.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where two pictures differ that lie upon each other pixel by pixel.
 
-    That is so where most of both is the same, pixel by pixel in one place, and there are places
-    that belong to the left picture and others that belong to the right one.
+    Attributes
+    ----------
+    on_both : bool
+        There are places that belong to the left picture and others that belong to the right one:
+        each shows something that the other one lacks.
+    pixels : int
+        Of all places in which they differ.
+    same : float
+        Share of the cells with structure that show the same.
+    """
+
+    on_both: bool
+    pixels: int
+    same: float
+
+
+def find_parts(left: Screen, right: Screen) -> Parts | None:
+    """Find where two pictures differ, if most of both is the same, pixel by pixel in one place.
 
     Parameters
     ----------
     left, right : Screen
         As small as they are aligned first.
+
+    Returns
+    -------
+    Parts or None
+        None if they do not lie upon each other so, or that can not be told.
     """
     if left.image.shape != right.image.shape or min(left.image.shape) < LIMITS.in_place_cell:
-        return False
+        return None
     same = _same_cells(left, right)
     if same is None:
-        return False
-    toned = _in_tones_of(left, right, same)
+        return None
+    toned = _in_tones_of(left, right, same.cells)
     if toned is None:
-        return False
-    areas = _areas(_differing_places(toned, right.smooth, same), (toned, right.smooth))
-    return _are_on_both(*areas)
+        return None
+    differing = _differing_places(toned, right.smooth, same.cells)
+    areas = _areas(differing, (toned, right.smooth))
+    return Parts(_are_on_both(*areas), int(np.count_nonzero(differing.places)), same.share)
 
 
 def show_other_colours(left: Pixels, right: Pixels) -> bool:
     """Return whether each of two pictures shows something that the other one lacks, in colour.
 
-    A red thing on green may be as light as what is behind it. See `show_other_parts`; the larger of
+    A red thing on green may be as light as what is behind it. See `Parts.on_both`; the larger of
     the two pictures is brought to the size of the smaller one.
 
     Parameters
@@ -70,9 +93,10 @@ def show_other_colours(left: Pixels, right: Pixels) -> bool:
     channels = [
         tuple(Screen(np.ascontiguousarray(image[..., i])) for image in images) for i in range(3)
     ]
-    same = _same_cells(*channels[0])
-    if same is None:
+    lights = _same_cells(*channels[0])
+    if lights is None:
         return False
+    same = lights.cells
     # what is clipped in one of them has another colour there, and is the same thing
     clipped = _clipped(left) | _clipped(right)
     areas = np.zeros((3, 2), np.int64)
@@ -115,7 +139,15 @@ def _are_on_both(one: int, other: int) -> bool:
     return fewer >= LIMITS.moved_parts_min_share * more
 
 
-def _same_cells(left: Screen, right: Screen) -> NDArray[np.bool_] | None:
+@dataclass(frozen=True, slots=True)
+class _Same:
+    """Cells with the same structure in two pictures, and their share of those with structure."""
+
+    cells: NDArray[np.bool_]
+    share: float
+
+
+def _same_cells(left: Screen, right: Screen) -> _Same | None:
     """Cells with the same structure; None if those are too few for two pictures in one place."""
     structured = np.minimum(left.structure, right.structure) > LIMITS.moved_parts_structure
     count = int(np.count_nonzero(structured))
@@ -125,7 +157,7 @@ def _same_cells(left: Screen, right: Screen) -> NDArray[np.bool_] | None:
     same = structured & (correlation(left, right) > LIMITS.moved_parts_same)
     share = float(np.count_nonzero(same)) / count
     record("moved_parts_min_same", share)
-    return same if share >= LIMITS.moved_parts_min_same else None
+    return _Same(same, share) if share >= LIMITS.moved_parts_min_same else None
 
 
 def _in_tones_of(left: Screen, right: Screen, same: NDArray[np.bool_]) -> Grey | None:

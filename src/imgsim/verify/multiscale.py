@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 from imgsim.verify.colours import YCbCr
 from imgsim.verify.in_place import Screen
 from imgsim.verify.matrix import Grey
 from imgsim.verify.small import Pixels
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,17 @@ class MultiscaleImage:
     screen: Callable[[], Screen] | None = None
     detail_rgb: Callable[[], Pixels] | None = None
     detail_colours: Callable[[], YCbCr] | None = None
+    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, name: str, work_out: Callable[[], T]) -> T:
+        """Return what follows from its grey levels, worked out for the first of its pairs.
+
+        Parameters
+        ----------
+        name : str
+            Tells it from other things.
+        work_out : callable
+        """
+        if name not in self._known:
+            self._known[name] = work_out()
+        return cast(T, self._known[name])
