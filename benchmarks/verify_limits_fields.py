@@ -98,7 +98,7 @@ HELD: dict[str, Held] = (
     | _all(
         Held("below", "chooses"),
         "compressed_min_noise upright_max_worse degraded_min_rougher degraded_min_likeness"
-        " noise_min blur_min",
+        " noise_min blur_min noise_min_structure blur_min_structure",
     )
     | _all(Held("above", "chooses", share=True), "edited_max_differing edited_max_hole")
     | _all(
@@ -187,7 +187,7 @@ NOT_COVERED: tuple[str, ...] = tuple(
 NO_LIMITS: tuple[str, ...] = tuple(
     """
     compressed_qualities compressed_blocks degraded_thumbnail blur_side blur_sigmas blur_finer
-    blur_step blur_rim fine_side fine_decoded_side negative_distance
+    blur_step blur_rim structure_smoothing fine_side fine_decoded_side negative_distance
     edited_difference edited_per_differing
     figure_side figure_margin figure_letter_side figure_lost_near bend_quantile bend_rounds
     rough_side rough_window coarse_side extra_rounds max_points ransac_seed

@@ -94,13 +94,25 @@ def test_another_digit_is_told_through_noise_and_blur(change: Change) -> None:
 @pytest.mark.parametrize("change", [noisy, blurred])
 def test_a_thing_in_another_colour_of_the_same_lightness_is_not_explained(change: Change) -> None:
     pixels = np.asarray(picture(5).convert("YCbCr")).astype(float)
-    pixels[..., 0] = 70 + pixels[..., 0] / 3  # so light and dark that any colour is possible
+    pixels[..., 0] = 50 + 0.6 * pixels[..., 0]
     pixels[..., 1:] = 128 + (pixels[..., 1:] - 128) / 3
     image = Image.fromarray(pixels.astype(np.uint8), "YCbCr").convert("RGB")
     pixels[100:260, 120:340, 2] += 40
     other = Image.fromarray(pixels.astype(np.uint8), "YCbCr").convert("RGB")
     assert distance(image, change(image)) is not None
     assert distance(image, change(other)) is None
+
+
+@pytest.mark.parametrize("change", [noisy, blurred])
+def test_where_light_and_shade_alone_are_seen_nothing_is_said(change: Change) -> None:
+    """Another piece of fog has them as well."""
+    shade = np.linspace(90, 170, 480)[None, :] + np.linspace(0, 40, 360)[:, None]
+    fog = [
+        Image.fromarray((shade + np.random.default_rng(n).normal(0, 3, shade.shape)).astype("u1"))
+        for n in range(2)
+    ]
+    pair = [image.convert("RGB") for image in fog]
+    assert distance(pair[0], change(pair[1])) is None
 
 
 def test_an_image_of_a_few_pixels_is_not_blurred_away() -> None:

@@ -174,6 +174,12 @@ class Limits(NamedTuple):
     """Correlation of their grey levels, at least."""
     noise_min: float = 5.0
     """Grey levels of noise, at least: of less, compression makes up a part."""
+    structure_smoothing: float = 1 / 16
+    """Standard deviation, as a share of the longer side, of what is light and shade over all of an
+    image alone."""
+    noise_min_structure: float = 3.5
+    """Standard deviation of the means of blocks, without that, as a multiple of what noise makes of
+    them, at least: of 110 photos with noise of 35 levels it is 4.6 or more."""
     noise_max_excess: tuple[tuple[int, float], ...] = (4, 0.45), (8, 1.1)
     """Halves of the sides of blocks, in pixels, and by how much the variance of their means may
     exceed that of independent pixels. Of 100 photos with noise of 15 and 35 levels it exceeds it by
@@ -201,6 +207,9 @@ class Limits(NamedTuple):
     blur_rim: float = 3.0
     """Pixels at the edges per pixel of blur that are left out: what programs take to lie beyond
     differs."""
+    blur_min_structure: float = 8.0
+    """The same of the blurred picture as a multiple of the error, at least: of 110 photos blurred
+    by 2 and 4 pixels it is 15 or more."""
     blur_max_apart: float = 1.4
     """Grey levels, root mean square, by which a blurred picture may be off. Of 100 photos blurred
     by 2 and 4 pixels none is off by more than 1.1, of 90 others by 1.13; of the same pairs,

@@ -19,7 +19,13 @@ from imgsim.verify.blocks import Map
 from imgsim.verify.colours import recoloured_shares
 from imgsim.verify.degraded import Degraded, at_size
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.local_differences import block_means, fit_noise, lesser_gradient, top_of
+from imgsim.verify.local_differences import (
+    CELL,
+    block_means,
+    fit_noise,
+    lesser_gradient,
+    top_of,
+)
 from imgsim.verify.matrix import (
     Grey,
     Matrix,
@@ -127,10 +133,15 @@ def noise_distance(image: Grey, original: Grey) -> float | None:
     import cv2
 
     curve = smooth_tone_curve(joint_histogram(original, image, np.ones_like(original)))
-    rest = image - np.asarray(cv2.LUT(original, curve.astype(np.float32)))
+    expected = np.asarray(cv2.LUT(original, curve.astype(np.float32)))
+    rest = image - expected
     noise = _OF_NORMAL * median(np.abs(rest - median(rest.ravel())).ravel())
     record("noise_min", noise)
     if noise < LIMITS.noise_min:
+        return None
+    seen = _structure(block_means(expected)) * 2 * CELL / noise
+    record("noise_min_structure", seen)
+    if seen < LIMITS.noise_min_structure:
         return None
     distance, highest = 0.0, 0.0
     for cell, most in LIMITS.noise_max_excess:
@@ -146,6 +157,17 @@ def noise_distance(image: Grey, original: Grey) -> float | None:
         return LIMITS.edited_difference
     distance = max(distance, highest / LIMITS.noise_max_top)
     return distance if distance <= 1 else None
+
+
+def _structure(image: Map) -> float:
+    """Standard deviation of grey levels, less light and shade that pass over all of an image.
+
+    Where there is no more to see than that, another picture is not told from a copy.
+    """
+    import cv2
+
+    smooth = cv2.GaussianBlur(image, (0, 0), max(image.shape) * LIMITS.structure_smoothing)
+    return float((image - smooth).std())
 
 
 def _highest_by_chance(count: int) -> float:
@@ -174,6 +196,10 @@ def blur_distance(image: Grey, original: Grey) -> float | None:
     record("blur_min", best.sigma)
     record("blur_max_apart", _apart(best))
     if best.sigma < LIMITS.blur_min or _apart(best) > LIMITS.blur_max_apart:
+        return None
+    seen = _structure(best.images[0]) / max(_apart(best), 1e-3)
+    record("blur_min_structure", seen)
+    if seen < LIMITS.blur_min_structure:
         return None
     errors, gradients = np.sqrt(block_means(np.square(best.rest))), lesser_gradient(*best.images)
     expected = fit_noise(errors.ravel(), gradients.ravel()).expected(gradients)
