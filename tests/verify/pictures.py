@@ -25,6 +25,7 @@ from imgsim.verify.matrix import Matrix
 from imgsim.verify.multiscale import MultiscaleImage
 
 UPRIGHT = np.eye(3)
+MIRRORED = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
 SMALL = 320, 240
 
 
@@ -58,6 +59,13 @@ def captioned(image: Image.Image, words: str = "Holiday by the sea") -> Image.Im
     ImageDraw.Draw(image).text(
         (30, image.height - 40), words, "white", font(26), stroke_width=3, stroke_fill="black"
     )
+    return image
+
+
+def stamped(image: Image.Image, time: str, size: int) -> Image.Image:
+    """A copy with a time at its lower left, in letters of so many pixels."""
+    image = image.copy()
+    ImageDraw.Draw(image).text((20, image.height - 26 - size), time, "white", font(size))
     return image
 
 

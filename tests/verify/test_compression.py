@@ -7,17 +7,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
-from imgsim.pictures.lettering import font
 from imgsim.verify.compression import compare_compressed, compressed
 from imgsim.verify.judge import judge
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import inverse
 from imgsim.verify.needed import ALL, DUPLICATES
-from tests.verify.pictures import UPRIGHT, grained, multiscale, picture, verify
-
-MIRRORED = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
+from tests.verify.pictures import MIRRORED, UPRIGHT, grained, multiscale, picture, stamped, verify
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -34,12 +31,6 @@ def coarse(image: Image.Image) -> Image.Image:
 def distance(left: Image.Image, right: Image.Image) -> float | None:
     found = compare_compressed(multiscale(left), multiscale(right), UPRIGHT)
     return None if found is None else found.distance
-
-
-def stamped(image: Image.Image, time: str) -> Image.Image:
-    image = image.copy()
-    ImageDraw.Draw(image).text((20, image.height - 50), time, "white", font(24))
-    return image
 
 
 def test_a_strongly_compressed_copy_is_explained_whichever_it_is() -> None:
@@ -82,7 +73,7 @@ def test_of_another_shot_nothing_is_said() -> None:
 
 
 def test_another_digit_is_told_through_strong_compression() -> None:
-    one, other = (stamped(picture(5), time) for time in ("12:41:03", "12:46:03"))
+    one, other = (stamped(picture(5), time, 24) for time in ("12:41:03", "12:46:03"))
     assert distance(one, coarse(other)) == LIMITS.edited_difference
     pair = multiscale(one), multiscale(coarse(other))
     for needed in (ALL, DUPLICATES):

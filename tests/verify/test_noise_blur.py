@@ -6,18 +6,16 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
-from imgsim.pictures.lettering import font
 from imgsim.verify.judge import judge
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import inverse
 from imgsim.verify.needed import ALL, DUPLICATES
 from imgsim.verify.noise_blur import blur_distance, compare_noisy_or_blurred
-from tests.verify.pictures import UPRIGHT, multiscale, picture, verify
+from tests.verify.pictures import MIRRORED, UPRIGHT, multiscale, picture, stamped, verify
 
 Change = Callable[[Image.Image], Image.Image]
-MIRRORED = np.array([[-1, 0, 1], [0, 1, 0], [0, 0, 1.0]])
 
 
 def noisy(image: Image.Image) -> Image.Image:
@@ -33,12 +31,6 @@ def blurred(image: Image.Image) -> Image.Image:
 def distance(left: Image.Image, right: Image.Image) -> float | None:
     found = compare_noisy_or_blurred(multiscale(left), multiscale(right), UPRIGHT)
     return None if found is None else found.distance
-
-
-def stamped(image: Image.Image, time: str) -> Image.Image:
-    image = image.copy()
-    ImageDraw.Draw(image).text((20, image.height - 60), time, "white", font(34))
-    return image
 
 
 @pytest.mark.parametrize("change", [noisy, blurred])
@@ -83,7 +75,7 @@ def test_of_another_shot_nothing_is_said(change: Change) -> None:
 
 @pytest.mark.parametrize("change", [noisy, blurred])
 def test_another_digit_is_told_through_noise_and_blur(change: Change) -> None:
-    one, other = (stamped(picture(5), time) for time in ("12:41:03", "12:47:03"))
+    one, other = (stamped(picture(5), time, 34) for time in ("12:41:03", "12:47:03"))
     assert distance(one, change(other)) == LIMITS.edited_difference
     pair = multiscale(one), multiscale(change(other))
     for needed in (ALL, DUPLICATES):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from imgsim.verify.matrix import Grey, Matrix, inverse, nearest_orientation, ori
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.recording import record
 from imgsim.verify.small import Pixels
-from imgsim.verify.two_levels import has_two_levels
+from imgsim.verify.two_levels import is_of_two_levels
 
 _BLOCK = 8  # of a JPEG
 
@@ -91,7 +91,7 @@ def compare_compressed(
         if how is None or steps is None or other.detail_rgb is None:
             continue
         original = other.grey(side)
-        if other.once("two levels", partial(has_two_levels, original)):
+        if is_of_two_levels(other):
             continue
         ways = at_size(oriented(original, how), grey.shape)
         unexplained = [_unexplained(grey, brought, steps.table) for brought in ways]

@@ -46,7 +46,7 @@ from imgsim.verify.recording import record
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.rough_check import agree_roughly
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
-from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
+from imgsim.verify.two_levels import colours_differ, figures_differ, is_of_two_levels
 from imgsim.verify.zoom import cut, small_part
 
 VERSION = 36
@@ -523,14 +523,10 @@ def _colour_distance(
 def _is_another_design(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> bool:
     """Whether two pictures of two levels each have other colours, or a figure elsewhere."""
     # hardly any picture has two levels, which takes less time to tell
-    return all(_has_two_levels(image) for image in (left, right)) and (
+    return all(is_of_two_levels(image) for image in (left, right)) and (
         colours_differ(left.colours, right.colours, matrix)
         or figures_differ(left.colours, right.colours, matrix)
     )
-
-
-def _has_two_levels(image: MultiscaleImage) -> bool:
-    return image.once("two levels", lambda: has_two_levels(image.grey(LIMITS.detail_side)))
 
 
 def _judge_thumbnail(

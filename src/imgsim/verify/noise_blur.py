@@ -10,6 +10,7 @@ is the other one, blurred as much.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -37,6 +38,7 @@ from imgsim.verify.matrix import (
 from imgsim.verify.median import median
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.recording import record
+from imgsim.verify.small import covariation
 from imgsim.verify.tone import joint_histogram, smooth_tone_curve
 
 _OF_NORMAL = 1.4826
@@ -89,7 +91,10 @@ def compare_noisy_or_blurred(
 
 def _may_be(left: MultiscaleImage, right: MultiscaleImage, how: Orientation) -> bool:
     """Whether two pictures are alike as thumbnails, and one is rougher at the usual size."""
-    rough = [_roughness(image.grey(LONG_SIDE)) for image in (left, right)]
+    rough = [
+        image.once("roughness", partial(_roughness, image.grey(LONG_SIDE)))
+        for image in (left, right)
+    ]
     more = max(rough) / max(min(rough), 1e-3)
     record("degraded_min_rougher", more)
     if more < LIMITS.degraded_min_rougher:
@@ -97,8 +102,8 @@ def _may_be(left: MultiscaleImage, right: MultiscaleImage, how: Orientation) -> 
     one, other = (
         _thumbnail(image) for image in (left.colours[..., 0], oriented(right.colours[..., 0], how))
     )
-    spread = float(one.std() * other.std())
-    likeness = float(((one - one.mean()) * (other - other.mean())).mean()) / max(spread, 1e-6)
+    shared, most = covariation(one, other)
+    likeness = shared / max(most, 1e-6)
     record("degraded_min_likeness", likeness)
     return likeness >= LIMITS.degraded_min_likeness
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.verify.blocks import Map
 from imgsim.verify.colours import fit_chroma
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.recording import record
@@ -98,11 +99,23 @@ def are_correlated(left: Pixels, right: Pixels) -> bool:
     ----------
     left, right : ndarray of uint8, shape (h, w)
     """
+    shared, most = covariation(left, right)
+    record("small_min_correlation", shared / max(most, 1e-9))
+    return shared >= LIMITS.small_min_correlation * most
+
+
+def covariation(left: Pixels | Map, right: Pixels | Map) -> tuple[float, float]:
+    """Return how far two grey pictures are light and dark together, and the most they could be.
+
+    The one as a share of the other is their correlation.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8 or float32, shape (h, w)
+    """
     one, other = (image - image.mean(dtype=np.float32) for image in (left, right))
-    product = float(np.sqrt((one * one).sum() * (other * other).sum()))
-    shared = float((one * other).sum())
-    record("small_min_correlation", shared / max(product, 1e-9))
-    return shared >= LIMITS.small_min_correlation * product
+    most = float(np.sqrt((one * one).sum() * (other * other).sum()))
+    return float((one * other).sum()), most
 
 
 def pixel_distance(left: Pixels, right: Pixels) -> float:

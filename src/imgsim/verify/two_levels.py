@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from imgsim.verify.colours import Pixels, YCbCr, overlapping_pixels
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import Grey, Matrix, projected_corners
+from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.recording import record
 
 
@@ -79,6 +80,21 @@ def _apart_from_ground(pixels: Pixels) -> NDArray[np.float32]:
     """The largest difference of each pixel, of any channel, from the commonest of them."""
     ground = np.median(pixels, axis=1, keepdims=True)
     return np.asarray(np.abs(pixels - ground).max(axis=0), np.float32)
+
+
+def is_of_two_levels(image: MultiscaleImage) -> bool:
+    """Return whether a picture has two levels, see `has_two_levels`; worked out once for it.
+
+    Parameters
+    ----------
+    image : MultiscaleImage
+
+    Raises
+    ------
+    OSError, DecodeError
+        It cannot be read.
+    """
+    return image.once("two levels", lambda: has_two_levels(image.grey(LIMITS.detail_side)))
 
 
 def has_two_levels(image: Grey) -> bool:
