@@ -59,6 +59,14 @@ def noisy(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8))
 
 
+def grainy(image: Image.Image) -> Image.Image:
+    """Grain of film: coarser than a pixel, in light alone."""
+    noise = np.random.default_rng(4).normal(0, 20, (image.height, image.width))
+    grain = sum(np.roll(noise, place, (0, 1)) for place in np.ndindex(3, 3)) / 9
+    grained = np.asarray(image) + grain[..., None]
+    return Image.fromarray(np.clip(grained, 0, 255).astype(np.uint8))
+
+
 def scaled(factor: float) -> Callable[[Image.Image], Image.Image]:
     return lambda image: image.resize(
         (round(image.width * factor), round(image.height * factor)), Image.Resampling.BICUBIC
@@ -116,6 +124,26 @@ def test_what_was_made_from_what_is_told_in_either_order(name: str) -> None:
     assert derivation(*files(copy, original), WHOLE, back)[0] == -1
     one, other = files(copy, original)
     assert derivation(one, other, WHOLE, there.swapped())[0] == -1
+
+
+def test_of_two_versions_the_more_changed_one_is_taken_for_the_copy() -> None:
+    """No sign says so for sure; the better one is kept all the same, however old its file is."""
+    first = scene(13)
+    original = saved(first, 92)
+    copies = {
+        "more compressed": saved(first, 85),
+        "another lossy format": lossy(first, "WEBP", 60),
+        "grain": saved(grainy(first), 92),
+        "brighter": saved(ImageEnhance.Brightness(plain(original)).enhance(1.1), 98),
+    }
+    forms = {"another lossy format": "WEBP"}
+    for name, copy in copies.items():
+        one, other = files(original, copy)
+        other = replace(other, facts=replace(other.facts, format=forms.get(name, "JPEG")))
+        there = measured(original, copy)
+        assert not any(s.derived for s in signs_of(one, other, WHOLE, there).signs), name
+        assert derivation(one, other, WHOLE, there)[0] == 1, name
+        assert derivation(other, one, WHOLE, there.swapped())[0] == -1, name
 
 
 def test_a_better_save_of_a_jpeg_is_told_from_the_jpeg() -> None:

@@ -287,8 +287,9 @@ class Choosing:
             return ""
         several = len(choice.group.members) > 2
         name = _short_name(other.picture.file.path) if several else "the other"
-        unsure = self.comparisons.signs(choice.kept.picture, other.picture).unsure
-        probably = "probably " if _OF_ORDER.intersection(unsure) else ""
+        told = self.comparisons.signs(choice.kept.picture, other.picture)
+        is_sure = any(sign.derived for sign in told.signs) and _OF_ORDER.isdisjoint(told.unsure)
+        probably = "" if is_sure else "probably "
         return f"{name} was {probably}made from it: {why}"
 
 

@@ -553,10 +553,17 @@ def derivation(
         return -1, fuller[0].why
     if made or fuller or measured is None:
         return 0, ""
-    return _lean(measured)
+    if max(measured.scale, 1 / measured.scale) > EVIDENCE.scale[0]:
+        return _lean_of_sizes(measured)
+    edited = any(sign.role == "edited" for sign in signs)
+    for sign, m, second in ((1, measured, other), (-1, measured.swapped(), base)):
+        why = _lean_of_steps(m, second, edited=edited)
+        if why:
+            return sign, why
+    return 0, ""
 
 
-def _lean(m: Differences) -> tuple[int, str]:
+def _lean_of_sizes(m: Differences) -> tuple[int, str]:
     """Which of two sizes of a picture the other was more likely made from."""
     e = EVIDENCE
     if max(m.scale, 1 / m.scale) < e.scale[1] or m.beyond is None or not m.gain:
@@ -567,3 +574,33 @@ def _lean(m: Differences) -> tuple[int, str]:
     larger_first = detail + sharp > e.lean or _was_scaled_down(m)
     why = "hardly any detail beyond that" if not larger_first else "fewer pixels"
     return (1 if larger_first == (m.scale > 1) else -1), why
+
+
+def _lean_of_steps(m: Differences, other: Picture, *, edited: bool) -> str:
+    """How it shows that the right picture was more likely made from the left one; empty if not.
+
+    The steps of a JPEG bound how far a picture that it was compressed from can lie from it.
+    """
+    e = EVIDENCE
+    own, its = m.steps
+    if own is not None:
+        coarse, beyond = own[1:3]
+        near_own = coarse < e.made_steps and m.step_ratio >= e.lean_finer
+        if near_own and (its is None or its[1] > coarse + e.lean_nearer):
+            return "near the steps of its compression"
+        if edited:
+            return ""  # other tones bring any picture between the steps
+        if its is None and not _keeps_steps(other) and beyond >= e.lean_lossy:
+            return "changed more by compression"
+        compressed = its is not None and its[1] >= e.steps[0] and its[2] <= e.lean_beyond[0]
+        if its is not None and compressed and beyond >= its[2] + e.lean_beyond[1]:
+            return "more compressed"
+    if edited or (own is None and its is None) or not m.gain:
+        return ""
+    if any(steps is not None and steps[2] <= e.lean_beyond[0] for steps in m.steps):
+        return ""  # one may be the other one compressed, which takes noise away
+    more = m.noise[1] - m.noise[0]
+    low, high = e.noise_gain
+    shows_all = all(low <= gain <= high for gain in m.gain[1:5])
+    least = max(e.lean_noise[0], e.lean_noise[1] * m.noise[0])
+    return "noisier" if shows_all and more >= least else ""

@@ -94,6 +94,18 @@ class Evidence:
     lean: float = -0.3
     """Sum of both, in spreads, from which on the larger picture is preferred: there are many more
     smaller copies than enlarged ones."""
+    lean_beyond: tuple[float, float] = (0.12, 0.15)
+    """Share of the coefficients beyond half a step of the one of two JPEGs that is preferred as the
+    more compressed one, at most, and by how much there are more of the other one's."""
+    lean_lossy: float = 0.08
+    """Share beyond those of a JPEG, at least, of a picture of another lossy format that is."""
+    lean_nearer: float = 0.1
+    lean_finer: float = 1.15
+    """By how much further, in steps, the first of two JPEGs lies from the larger steps of the other
+    one that was made from it, at least, and how many times its steps it has."""
+    lean_noise: tuple[float, float] = (0.4, 0.1)
+    """Levels by which even parts of the one that is preferred as the noisier one have more fine
+    structure, at least, and share of what there is."""
     steps: tuple[float, float] = (0.24, 0.42)
     """Distance from the steps of a JPEG, in steps, of a picture that it was compressed from: 0.29
     in theory."""
