@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
-from imgsim.decode.jpeg_quality import in_rows, luma_table
+from imgsim.decode.jpeg_quality import in_rows, luma_table, mean_steps
 from imgsim.group.evidence import derivation, signs_of
 from imgsim.measure.differences import Differences, MeasuredPicture, measure_differences
 from imgsim.types import Verdict
@@ -38,9 +38,10 @@ def scene(seed: int) -> Image.Image:
 def saved(image: Image.Image, quality: int) -> MeasuredPicture:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)
-    table = luma_table(file.getvalue())
-    assert table is not None
-    return MeasuredPicture(np.asarray(Image.open(file).convert("RGB")), in_rows(table))
+    table, steps = luma_table(file.getvalue()), mean_steps(file.getvalue())
+    assert table is not None and steps is not None
+    pixels = np.asarray(Image.open(file).convert("RGB"))
+    return MeasuredPicture(pixels, in_rows(table), (steps[0] / 16, steps[1] / 16))
 
 
 def lossy(image: Image.Image, form: str, quality: int) -> MeasuredPicture:
@@ -144,6 +145,17 @@ def test_of_two_versions_the_more_changed_one_is_taken_for_the_copy() -> None:
         assert not any(s.derived for s in signs_of(one, other, WHOLE, there).signs), name
         assert derivation(one, other, WHOLE, there)[0] == 1, name
         assert derivation(other, one, WHOLE, there.swapped())[0] == -1, name
+
+
+@pytest.mark.parametrize("quality", [4, 8, 15, 20])
+def test_what_coarse_compression_does_to_colours_and_noise_is_no_edit(quality: int) -> None:
+    pale = ImageEnhance.Color(scene(17)).enhance(0.25)
+    original = saved(noisy(pale), 92)
+    copy = saved(plain(original), quality)
+    signs = signs_of(*files(original, copy), WHOLE, measured(original, copy))
+    assert {sign.role for sign in signs.signs} <= {"reencoded", "blurred"}
+    back = signs_of(*files(copy, original), WHOLE, measured(copy, original))
+    assert {sign.role for sign in back.signs} <= {"fuller"}
 
 
 def test_a_better_save_of_a_jpeg_is_told_from_the_jpeg() -> None:

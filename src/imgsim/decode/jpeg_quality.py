@@ -39,15 +39,41 @@ def luma_table(data: bytes) -> tuple[int, ...] | None:
     tuple of 64 int or None
         In zigzag order; None if it is not there.
     """
+    tables = _component_tables(data)
+    return tables[0] if tables else None
+
+
+def mean_steps(data: bytes) -> tuple[int, int] | None:
+    """Read the steps of the means of blocks: that of light, and the larger one of the colours.
+
+    Parameters
+    ----------
+    data : bytes
+        Of a JPEG; eight times the mean of a block is a whole multiple of its step.
+
+    Returns
+    -------
+    (int, int) or None
+        The second is 0 of a grey one; None if a table is not there.
+    """
+    tables = [table and table[0] for table in _component_tables(data)]
+    if not tables or None in tables:
+        return None
+    light, *colours = (step or 0 for step in tables)
+    return light, max(colours, default=0)
+
+
+def _component_tables(data: bytes) -> list[tuple[int, ...] | None]:
+    """The quantisation table of each component of a JPEG, None where there is none."""
     tables: dict[int, tuple[int, ...]] = {}
-    number = None
+    numbers: list[int] = []
     for marker, start, end in jpeg_segments(data):
         content = data[start + 4 : end]
         if marker == 0xDB:
             tables |= _tables(content)
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC) and len(content) > 8:
-            number = content[8]
-    return None if number is None else tables.get(number)
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            numbers = list(content[8::3])
+    return [tables.get(number) for number in numbers]
 
 
 def _tables(content: bytes) -> dict[int, tuple[int, ...]]:

@@ -185,7 +185,8 @@ class _Signs:
         """Other tones or colours."""
         m, e = self.m, EVIDENCE
         grey = [chroma < e.grey[0] for chroma in m.chroma]
-        coloured = [chroma > e.grey[1] for chroma in m.chroma]
+        lost = max(e.grey[1], m.mean_errors[1])  # so faint colours compression may take away
+        coloured = [chroma > lost for chroma in m.chroma]
         if grey[1] and coloured[0]:
             self.add("edited", "black-and-white")
         elif grey[0] and coloured[1]:
@@ -195,7 +196,7 @@ class _Signs:
         rough = self.rough
         if not any(grey) and not self.verdict.overlay:
             self._tints(rough)
-        if m.tone >= e.tone[1] * rough and not self.verdict.overlay:
+        if m.tone >= max(e.tone[1] * rough, m.mean_errors[0]) and not self.verdict.overlay:
             self.add("edited", f"other tones: {m.tone:.0f} levels off", derived=False)
         elif m.tone > e.tone[0]:
             self.unsure.append("tones")
@@ -210,11 +211,13 @@ class _Signs:
         m, e = self.m, EVIDENCE
         strength = max(m.saturation, 1 / max(m.saturation, 0.01)) - 1
         strength *= min(1.0, m.chroma[0] / 2)  # there is little to go by in nearly grey pictures
-        if strength >= e.saturation[1] * rough:
+        possible = m.mean_errors[1]  # levels that compression may change colours by
+        stronger = strength >= e.saturation[1] * rough and strength * m.chroma[0] >= possible
+        if stronger and e.related_colours[0] <= m.saturation <= e.related_colours[1]:
             how = "stronger" if m.saturation > 1 else "weaker"
             percent = abs(100 * (m.saturation - 1))
             self.add("edited", f"colours {percent:.0f} % {how}", derived=False)
-        elif m.tint >= e.tint[1] * rough:
+        elif stronger or m.tint >= max(e.tint[1] * rough, possible):
             self.add("edited", "other colours", derived=False)
         elif strength > max(e.saturation[0], e.saturation_levels / max(m.chroma[0], 0.01)) or (
             m.tint > e.tint[0] and not self.within_steps
@@ -257,9 +260,13 @@ class _Signs:
         """Noise that was added to the one or the other."""
         if self.within_steps:
             return
-        if _is_noisier(self.m):
+        # what was compressed from a picture has lost some of its noise, and is no better for it
+        may_be_compressed = [
+            steps is not None and steps[2] <= EVIDENCE.lean_beyond[0] for steps in self.m.steps
+        ]
+        if _is_noisier(self.m) and not may_be_compressed[0]:
             self.add("noisier", f"noise of {self.m.own[1][-2]:.1f} levels")
-        elif _is_noisier(self.m.swapped()):
+        elif _is_noisier(self.m.swapped()) and not may_be_compressed[1]:
             self.add("fuller", "less noise than the kept file")
         elif self.m.noise[1] - self.m.noise[0] > max(
             EVIDENCE.noise_even[1], EVIDENCE.noise_share[self._scaled()] * self.m.noise[0]

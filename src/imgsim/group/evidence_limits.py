@@ -24,6 +24,8 @@ class Evidence:
     """Grey levels by which tones differ (root mean square). Noise near black makes 2.7."""
     saturation: tuple[float, float] = (0.035, 0.1)
     """Share by which colours are stronger or weaker."""
+    related_colours: tuple[float, float] = (0.1, 10.0)
+    """Colour per colour, at least and at most, of a picture whose colours were made stronger."""
     saturation_levels: float = 0.5
     """Levels that the first of them is at least: lossy formats take as much of faint colours."""
     tint: tuple[float, float] = (0.5, 1.2)

@@ -21,7 +21,7 @@ from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
 
-VERSION = 11
+VERSION = 12
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4
@@ -51,10 +51,13 @@ class MeasuredPicture:
         RGB.
     table : ndarray of int64, shape (8, 8), or None
         Steps of the luma of a JPEG whose pixels are stored upright; None for others.
+    mean_errors : (float, float)
+        Levels by which a JPEG may change the mean light and colour of a block; 0 of others.
     """
 
     pixels: NDArray[np.uint8]
     table: NDArray[np.int64] | None = None
+    mean_errors: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,9 @@ class Differences:
     not_enlarged : float or None
         Of the one with more pixels, if it is a JPEG: share that no enlarging of the other one
         explains, see `residue.failing_as_enlarged`. None where the detail says enough.
+    mean_errors : (float, float)
+        Levels by which the coarser compression of both may change the mean light and colour of a
+        block; 0 if both are no JPEGs.
     """
 
     windows: int
@@ -143,6 +149,7 @@ class Differences:
     border: int = 0
     residue: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
     not_enlarged: float | None = None
+    mean_errors: tuple[float, float] = (0.0, 0.0)
 
     @property
     def turn_text(self) -> str:
@@ -246,6 +253,10 @@ def _with_pixels(
         generation=_generation(frame, coefficients, left, right),
         residue=_residues(frame, left, right, steps) if mere_copy else (None, None),
         not_enlarged=_not_enlarged(frame, left, right, beyond) if mere_copy else None,
+        mean_errors=(
+            max(left.mean_errors[0], right.mean_errors[0]),
+            max(left.mean_errors[1], right.mean_errors[1]),
+        ),
     )
 
 

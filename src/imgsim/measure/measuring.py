@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imgsim.decode.decoder import Decoder, decoder_id
 from imgsim.decode.exif import read_exif
-from imgsim.decode.jpeg_quality import in_rows, luma_table
+from imgsim.decode.jpeg_quality import in_rows, luma_table, mean_steps
 from imgsim.decode.memory import result_bytes
 from imgsim.decode.metadata_blocks import metadata_blocks
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec, NeedsMemory
@@ -124,7 +124,7 @@ class DifferencesBatch:
     def _read(self, content: Content, heartbeat: Heartbeat) -> MeasuredPicture:
         data = content.read(self.limits, heartbeat.reading)
         pixels = self.limits.pixels(data, [_PIXELS])[_PIXELS]
-        return MeasuredPicture(pixels, _upright_table(data))
+        return MeasuredPicture(pixels, _upright_table(data), _mean_errors(data))
 
 
 def _upright_table(data: bytes) -> NDArray[np.int64] | None:
@@ -138,6 +138,13 @@ def _upright_table(data: bytes) -> NDArray[np.int64] | None:
         if kind == "exif" and read_exif(block).first.get(_ORIENTATION, (1,)) not in ((1,), 1):
             return None
     return in_rows(table)
+
+
+def _mean_errors(data: bytes) -> tuple[float, float]:
+    """Levels by which a JPEG may change the mean light and colour of a block; else 0."""
+    steps = mean_steps(data) if data.startswith(b"\xff\xd8\xff") else None
+    light, colour = steps or (0, 0)
+    return light / 16, colour / 16  # half a step of eight times the mean
 
 
 def measure_pairs(
