@@ -49,7 +49,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, is_of_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 36
+VERSION = 37
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -483,8 +483,9 @@ def _details_of(found: _Found, left: MultiscaleImage, right: MultiscaleImage) ->
     details = compare_details(
         left.grey(side), right.grey(side), matrix, bands, original=found.original
     )
-    if verdict.residual <= 1 < details.distance and not details.drawn:
-        details = _details_in_one_tone(left, right, matrix, bands) or details
+    if verdict.residual <= 1 < details.distance:
+        toned = _details_in_one_tone(left, right, matrix, bands, drawn=details.drawn)
+        details = min(details, toned or details, key=lambda d: d.distance)
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
     if details.drawn:
         verdict = replace(verdict, residual=max(verdict.residual, found.of_drawing))
@@ -499,15 +500,20 @@ def _details_of(found: _Found, left: MultiscaleImage, right: MultiscaleImage) ->
 
 
 def _details_in_one_tone(
-    left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix, bands: Sequence[Band]
+    left: MultiscaleImage,
+    right: MultiscaleImage,
+    matrix: Matrix,
+    bands: Sequence[Band],
+    *,
+    drawn: bool,
 ) -> Details | None:
-    """Compare details again, once one photo has the tones of the other one in each channel."""
+    """Compare details again, once one picture has the tones of the other one in each channel."""
     if left.detail_rgb is None or right.detail_rgb is None:
         return None
     details = compare_details(
         *in_one_tone(left.detail_rgb(), right.detail_rgb(), matrix), matrix, bands
     )
-    return details if details.known and not details.drawn else None
+    return details if details.known and details.drawn == drawn else None
 
 
 def _colour_distance(
