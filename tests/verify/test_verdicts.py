@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from imgsim.cache.records import Known
 from imgsim.cache.store import Cache
 from imgsim.comparators.local import LocalFeatures
 from imgsim.comparators.recipes import Auto
-from imgsim.decode.decoder import Decoder
 from imgsim.executors.base import Executor, Lost
-from imgsim.pictures.text_pages import copy_page, draw_page
 from imgsim.propose.proposals import Proposals
 from imgsim.propose.reasons import KEYPOINTS, MIRRORED
 from imgsim.read.options import RunOptions
@@ -344,28 +341,6 @@ def test_two_files_are_verified_in_the_order_given(swapped: bool, tmp_path: Path
     cut = np.array([[336 / 480, 0, 100 / 480], [0, 252 / 360, 60 / 360], [0, 0, 1]])
     expected = np.linalg.inv(cut) if swapped else cut
     np.testing.assert_allclose(matrix, expected, atol=0.005)
-
-
-def test_a_brighter_page_is_compared_channel_by_channel(tmp_path: Path) -> None:
-    page = draw_page("music", 67003).image
-    other = np.array(page)
-    other[100:108, 100:106] = 0
-    light = Image.fromarray(other)
-    files = [
-        copy_page(page, "PNG", 67004)[0],
-        *(copy_page(image, "brighter", 67005)[0] for image in (page, light)),
-    ]
-    paths = [tmp_path / f"{number}" for number in range(3)]
-    for path, data in zip(paths, files, strict=True):
-        path.write_bytes(data)
-    wants = LocalFeatures().wants
-    images = [Decoder()(data, [wants]).images[wants] for data in files]
-    rows = np.concatenate([LocalFeatures().extract(image[None]) for image in images])
-    copy, another = (
-        verify_pair(Auto(), (paths[0], paths[n]), rows[[0, n]], RunOptions(jobs=1)).residual
-        for n in (1, 2)
-    )
-    assert copy <= 1 < another
 
 
 def test_two_files_that_nothing_proposes_are_not_read(tmp_path: Path) -> None:

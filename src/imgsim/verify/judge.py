@@ -483,9 +483,8 @@ def _details_of(found: _Found, left: MultiscaleImage, right: MultiscaleImage) ->
     details = compare_details(
         left.grey(side), right.grey(side), matrix, bands, original=found.original
     )
-    if verdict.residual <= 1 < details.distance:
-        toned = _details_in_one_tone(left, right, matrix, bands, drawn=details.drawn)
-        details = min(details, toned or details, key=lambda d: d.distance)
+    if verdict.residual <= 1 < details.distance and not details.drawn:
+        details = _details_in_one_tone(left, right, matrix, bands) or details
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
     if details.drawn:
         verdict = replace(verdict, residual=max(verdict.residual, found.of_drawing))
@@ -500,20 +499,15 @@ def _details_of(found: _Found, left: MultiscaleImage, right: MultiscaleImage) ->
 
 
 def _details_in_one_tone(
-    left: MultiscaleImage,
-    right: MultiscaleImage,
-    matrix: Matrix,
-    bands: Sequence[Band],
-    *,
-    drawn: bool,
+    left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix, bands: Sequence[Band]
 ) -> Details | None:
-    """Compare details again, once one picture has the tones of the other one in each channel."""
+    """Compare details again, once one photo has the tones of the other one in each channel."""
     if left.detail_rgb is None or right.detail_rgb is None:
         return None
     details = compare_details(
         *in_one_tone(left.detail_rgb(), right.detail_rgb(), matrix), matrix, bands
     )
-    return details if details.known and details.drawn == drawn else None
+    return details if details.known and not details.drawn else None
 
 
 def _colour_distance(
