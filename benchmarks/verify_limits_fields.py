@@ -65,7 +65,7 @@ HELD: dict[str, Held] = (
     | _all(
         Held("above", "with others"),
         "elsewhere_min_seen max_edge_ratio overlays_alike overlay_over_around two_levels_share"
-        " two_levels_min_share two_levels_min_even"
+        " two_levels_min_share two_levels_min_even two_levels_min_brighter"
         " colour_lone_min_excess shot_min_moved shot_min_stops lone_min_excess lone_min_edge"
         " lone_both_edges caption_max_hidden caption_faint in_place_min_even in_place_min_cells"
         " in_place_min_corners in_place_min_ground in_place_nearly_even"

@@ -184,6 +184,14 @@ def test_screens_full_of_text_are_rejected_by_the_few_signs_they_share() -> None
     assert not differ_in_place(screens[0], np.roll(screens[0], (3, 2), (0, 1)))
 
 
+def test_letters_that_hide_their_ground_in_half_the_size_are_a_page_all_the_same() -> None:
+    page = draw_page("spreadsheet", 67002).image
+    small = page.resize((page.width // 2, page.height // 2), Image.Resampling.LANCZOS)
+    details = compare_details(grey(page, 90), grey(small, 90), SAME)
+    assert details.drawn
+    assert details.distance > 1  # letters of 5 pixels
+
+
 # A place that alone differs ----------------------------------------------------------------------
 
 

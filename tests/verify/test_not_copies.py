@@ -11,7 +11,7 @@ from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.exposure import are_two_shots, exposure_difference, lies_beside
 from imgsim.verify.matrix import inverse
 from imgsim.verify.moved_thing import has_moved_thing
-from imgsim.verify.two_levels import colours_differ, has_two_levels
+from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 from tests.verify.pictures import (
     SMALL,
@@ -272,3 +272,17 @@ def test_a_hole_is_alike_at_loose_where_there_is_little_else_to_see(seed: int) -
         assert verdict.more == more  # what was cut out is not shown
     with other_limits("judge", edited_max_hole=0.0):
         assert verify(whole, edited).residual > 4
+
+
+def test_a_figure_that_is_brighter_with_its_ground_is_the_same() -> None:
+    def figure(ground: int, shade: int) -> NDArray[np.uint8]:
+        image = np.full((96, 96, 3), 128, np.uint8)
+        image[..., 0] = ground
+        image[30:60, 30:60, 0] = shade
+        return image
+
+    one = figure(60, 120)
+    assert not figures_differ(one, figure(78, 156), np.eye(3))
+    assert not figures_differ(figure(78, 156), one, np.eye(3))
+    assert figures_differ(one, figure(60, 156), np.eye(3))
+    assert figures_differ(one, figure(78, 120 + 100), np.eye(3))

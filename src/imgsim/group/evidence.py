@@ -305,7 +305,7 @@ class _Signs:
             self.add("reencoded", "compressed again from the kept file")
             if self._may_be_mended():
                 self.unsure.append(WHICH_FIRST)
-            if not _keeps_steps(self.other):
+            if not _keeps_steps(self.other) and _finest(m.own[1]) > e.hides_nothing:
                 self.unsure.append(HIDDEN_EDIT)
         elif from_other:
             self.add("fuller", COMPRESSED_FROM)
@@ -445,6 +445,10 @@ def _is_noisier(m: Differences) -> bool:
         and more >= e.noise_even[scaled]
         and more >= e.noise_share[scaled] * m.noise[0]
     )
+
+
+def _finest(levels: tuple[float, ...]) -> float:
+    return sum(levels[-3:]) / 3
 
 
 def _keeps_steps(source: Picture) -> bool:

@@ -132,6 +132,10 @@ class Evidence:
     held_noise: tuple[tuple[float, float], tuple[float, float]] = ((0.25, 0.07), (0.05, 0.05))
     """Share of the noise that may be less and more. WebP takes up to 0.6 of it away, which is not
     told from smoothing then."""
+    hides_nothing: float = 0.5
+    """Levels (root mean square) of fine detail of its own, at most, of a copy in such a format in
+    which no edit is hidden. Of 50 mere HEIC copies of quality 70 and 85 0.49 at most; of those of
+    which noise of 2 levels was not told 0.54 at least, WebP of quality 90 included."""
     made_steps: float = 0.22
     """Distance from its larger steps, at most, of a picture that was made from the JPEG."""
     finer: float = 0.5

@@ -89,9 +89,11 @@ def compare_details(
     errors = block_errors(left, right, matrix, exact=original is not None)
     if errors is None:
         return Details(0.0, drawn=False, matrix=None)
-    page = _is_page(errors)
-    # in a small copy of a drawing little is even
+    # in a small copy of a drawing little is even, and letters of a page hide its ground
     finer = [image for image in (left, right) if max(image.shape) > max(errors.originals[0].shape)]
+    page = _is_page(errors.images, errors.mask) or any(
+        _is_page((image, image), np.ones_like(image)) for image in finer
+    )
     if original is None:
         drawing = not page and any(is_drawing(image) for image in (*errors.originals, *finer))
         even_share = errors.even_share()
@@ -157,19 +159,20 @@ def _record_ratio(top: float, legible: float, *, drawn: bool) -> None:
         record("max_detail_share_of_legibility", share)
 
 
-def _is_page(errors: BlockErrors) -> bool:
+def _is_page(levels: Sequence[Map | Grey], mask: Grey) -> bool:
     """Whether both images are pages of text, dark on light or light on dark."""
     import cv2
 
-    images = [np.asarray(cv2.convertScaleAbs(image), np.uint8) for image in errors.images]
+    images = [np.asarray(cv2.convertScaleAbs(image), np.uint8) for image in levels]
     ways = [
         ground for ground in (images, [255 - image for image in images]) if is_mostly_light(ground)
     ]
     if not ways:
         return False  # as nearly all photos
-    blocks = Blocks(errors.mask, LIMITS.block_side)
+    blocks = Blocks(mask, LIMITS.block_side)
     printed = blocks.inside
-    for image in errors.images:
+    for level in levels:
+        image = level.astype(np.float32)
         mean = blocks.mean(image)
         variance = blocks.mean(image * image) - mean * mean
         printed = printed & (variance > LIMITS.min_print_structure**2)

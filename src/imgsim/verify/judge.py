@@ -49,7 +49,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, is_of_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 36
+VERSION = 37
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)

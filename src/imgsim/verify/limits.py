@@ -730,6 +730,8 @@ class Limits(NamedTuple):
     """Grey levels by which that shade may differ."""
     two_levels_max_hue: float = 7.0
     """Levels of chroma by which it may differ."""
+    two_levels_min_brighter: float = 4.0
+    """Grey levels by which the ground of one is lighter, at least, for both to be made brighter."""
     two_levels_max_moved: float = 0.01
     """Share of a side by which the figure may lie elsewhere in the frame, beyond cropping."""
     two_levels_distance: float = 1.5

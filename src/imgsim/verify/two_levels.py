@@ -6,6 +6,8 @@ colours beside what it shows: with two others it is another design.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,7 +40,8 @@ def figures_differ(left: YCbCr, right: YCbCr, matrix: Matrix) -> bool:
     """Return whether an even figure on the ground of two pictures has another shade or place.
 
     A figure that is not even is print or fine lines: blur and compression make those paler, and a
-    page may lie elsewhere in a second scan.
+    page may lie elsewhere in a second scan. One that is brighter together with its ground, each by
+    as many times, is the same in a picture that was made brighter.
 
     Parameters
     ----------
@@ -58,15 +61,29 @@ def figures_differ(left: YCbCr, right: YCbCr, matrix: Matrix) -> bool:
     if inner < LIMITS.two_levels_min_figure or even < LIMITS.two_levels_min_even:
         return False
     shades = [np.median(pixels[:, figure], axis=1) for pixels in pictures]
-    luma, *chroma = np.abs(shades[0] - shades[1])
     moved = _moved(matrix)
-    for name, value in (("shade", luma), ("hue", max(chroma)), ("moved", moved)):
-        record(f"two_levels_max_{name}", value)
-    return bool(
-        luma > LIMITS.two_levels_max_shade
-        or max(chroma) > LIMITS.two_levels_max_hue
-        or moved > LIMITS.two_levels_max_moved
-    )
+    record("two_levels_max_moved", moved)
+    if moved > LIMITS.two_levels_max_moved:
+        return True
+    grounds = [np.median(pixels, axis=1) for pixels in pictures]
+    ways = shades, _equally_bright(grounds, shades)
+    luma, *chroma = min((np.abs(one - other) for one, other in ways), key=np.max)
+    record("two_levels_max_shade", luma)
+    record("two_levels_max_hue", max(chroma))
+    return bool(luma > LIMITS.two_levels_max_shade or max(chroma) > LIMITS.two_levels_max_hue)
+
+
+def _equally_bright(grounds: Sequence[Pixels], shades: Sequence[Pixels]) -> Sequence[Pixels]:
+    """The shades of two figures, the darker one as much brighter as its ground has to be.
+
+    As they are where the grounds hardly differ: then the picture was not made brighter.
+    """
+    dark, light = sorted((0, 1), key=lambda number: float(grounds[number][0]))
+    brighter = grounds[light][0] - grounds[dark][0]
+    record("two_levels_min_brighter", brighter)
+    if brighter < LIMITS.two_levels_min_brighter or grounds[dark][0] <= 0:
+        return shades
+    return shades[dark] * (grounds[light][0] / grounds[dark][0]), shades[light]
 
 
 def _moved(matrix: Matrix) -> float:
