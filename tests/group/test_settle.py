@@ -97,6 +97,18 @@ def test_the_source_is_kept_and_its_copy_is_not_needed() -> None:
     assert group.reclaimable_bytes == 5000
 
 
+def test_none_of_two_shots_of_a_camera_was_made_from_the_other() -> None:
+    """Of a burst one may look compressed from another: their dates say more."""
+    pictures = [picture("a.jpg"), picture("b.jpg")]
+    shots = {
+        one.digest: Metadata(make="Canon", model="EOS", date_taken=f"2012-07-03T10:00:0{second}")
+        for one, second in zip(pictures, (2, 1), strict=True)
+    }
+    ((group,), _) = settle(pictures, known=Known(differences={"ab": COMPRESSED}), metadata=shots)
+    assert group.kept.file.path == "b.jpg"
+    assert group.keep_reason.endswith("taken first")
+
+
 def test_the_reason_is_about_the_files_that_a_rule_compared() -> None:
     pictures = [
         picture("a/x/1.jpg", digest="1"), picture("a/y/1.jpg", digest="1"), picture("b/x/2.jpg")

@@ -223,7 +223,11 @@ class Choosing:
 
     def _sources(self, kept: Candidate, pool: Sequence[Candidate]) -> list[Candidate]:
         """Files from which the kept one was made, or of which most of the group are."""
-        related = [(c, self.comparisons.derivation(kept.picture, c.picture)[0]) for c in pool]
+        related = [
+            (c, self.comparisons.derivation(kept.picture, c.picture)[0])
+            for c in pool
+            if not _are_two_shots(kept, c)
+        ]
         sources = [c for c, derived in related if derived < 0]
         return sources or self._majority(kept, pool)
 
@@ -291,6 +295,12 @@ class Choosing:
         is_sure = any(sign.derived for sign in told.signs) and _OF_ORDER.isdisjoint(told.unsure)
         probably = "" if is_sure else "probably "
         return f"{name} was {probably}made from it: {why}"
+
+
+def _are_two_shots(one: Candidate, other: Candidate) -> bool:
+    """Whether a camera wrote both, at different times: then none was made from the other."""
+    dates = one.metadata.date_taken, other.metadata.date_taken
+    return one.camera_fits and other.camera_fits and dates[0] != dates[1]
 
 
 def _short_name(path: str) -> str:
