@@ -90,6 +90,9 @@ def test_every_option_in_a_page_exists(page: str) -> None:
             "--minutes",
             "--drawn",
             "--screens",
+            "--stripped",
+            "--places",
+            "--formats",
         ),  # benchmarks
         *("--golden", "--update-golden"),  # imgsim.testing
         "--strict",

@@ -39,7 +39,8 @@ def saved(image: Image.Image, quality: int) -> MeasuredPicture:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)
     table, steps = luma_table(file.getvalue()), mean_steps(file.getvalue())
-    assert table is not None and steps is not None
+    assert table is not None
+    assert steps is not None
     pixels = np.asarray(Image.open(file).convert("RGB"))
     return MeasuredPicture(pixels, in_rows(table), (steps[0] / 16, steps[1] / 16))
 
