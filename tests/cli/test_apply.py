@@ -279,6 +279,34 @@ def test_names_are_no_code_in_scripts() -> None:
         list(write_script(plan, removed, ApplyOptions("delete"), sidecars={}))
 
 
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("check_move_folder", "nothing was moved"),
+        ("busy_paths", "apply --resume 2 --yes goes on, imgsim undo 2 takes it back"),
+    ],
+)
+def test_ctrl_c_names_the_run_that_it_ended_and_no_other(
+    where: str, told: str, imgsim: Run, library: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """`undo last` would take an older run back, where this one had not begun."""
+    plan = tmp_path / "plan.json"
+    imgsim("find-dupes", library, "--plan", plan)
+    imgsim("apply", plan, "--yes")
+    (library / "copies" / "again.png").write_bytes((library / "one.png").read_bytes())
+    imgsim("find-dupes", library, "--plan", plan)
+
+    def interrupt(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"imgsim.act.apply.{where}", interrupt)
+    ended = imgsim("apply", plan, "--yes")
+    assert ended.returncode == 130
+    assert told in ended.stderr
+    assert "last" not in ended.stderr
+
+
 @posix
 def test_a_killed_run_is_resumed(imgsim: Run, library: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"

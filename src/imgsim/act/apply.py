@@ -16,7 +16,14 @@ from imgsim.act.dry_run import as_planned, dry_run, verified
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
 from imgsim.act.indexed import leave_indexed
-from imgsim.act.interrupted import options_of, removed_by, resumption, unfinished_run, without
+from imgsim.act.interrupted import (
+    naming_run,
+    options_of,
+    removed_by,
+    resumption,
+    unfinished_run,
+    without,
+)
 from imgsim.act.journal import Journal
 from imgsim.act.links import links_to
 from imgsim.act.options import ApplyOptions, AskFolder
@@ -170,6 +177,7 @@ def resume(
             locked_tree(fs, plan.root),
             _stage(fs, plan, options, name) as stage,
             runs.go_on(name) as journal,
+            naming_run(name),
         ):
             journal.of_run("resumed")
             stuck, stopped = settle(stage, journal, record)
@@ -235,6 +243,7 @@ def _begin(
         try:
             stack.enter_context(locked_tree(fs, plan.root))
             name, journal = stack.enter_context(runs.begin(head, data))
+            stack.enter_context(naming_run(name))
             stage = stack.enter_context(_stage(fs, plan, options, name))
         except OSError as error:
             raise UsageError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from imgsim.act.dry_run import dry_run
@@ -13,6 +14,24 @@ from imgsim.act.outcome import Applied, Removed
 from imgsim.act.plan import Plan
 from imgsim.errors import UsageError
 from imgsim.progress import Progress
+
+_NOTE = "the run "
+
+
+@contextmanager
+def naming_run(run: str) -> Iterator[None]:
+    """Let what ends a run before its time say which run that was, see `run_of`."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"{_NOTE}{run}")
+        raise
+
+
+def run_of(error: BaseException) -> str:
+    """Return the name of the run that an exception ended; empty if none was begun."""
+    notes = [*getattr(error, "__notes__", ()), *getattr(error.__cause__, "__notes__", ())]
+    return next((note.removeprefix(_NOTE) for note in notes if note.startswith(_NOTE)), "")
 
 
 def options_of(record: Record) -> ApplyOptions:

@@ -131,12 +131,12 @@ def _run(terminal: Terminal, arguments: list[str]) -> int:
     except ImgsimError as error:
         _traceback(terminal)
         terminal.error(error.message, error.hint)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as ended:
         ignore_more_interrupts()  # what was interrupted is cleared up when this exception goes
-        terminal.interrupted("interrupted", _goes_on(arguments))
+        terminal.interrupted("interrupted", _goes_on(arguments, ended))
         return 130
     except Terminated as ended:
-        terminal.interrupted("terminated", _goes_on(arguments))
+        terminal.interrupted("terminated", _goes_on(arguments, ended))
         discard_output()
         return ended.exit_code
     except (_ClosedPipe, BrokenPipeError):
@@ -193,11 +193,18 @@ def _keep_own_rights() -> int:
     return mask
 
 
-def _goes_on(arguments: list[str]) -> str:
+def _goes_on(arguments: list[str], ended: BaseException) -> str:
     """Say what is left of an interrupted run; empty if only the cache knows."""
-    if "apply" in arguments:
-        return "imgsim apply --resume --yes goes on, imgsim undo last takes it back"
-    return ""
+    if "apply" not in arguments:
+        return ""
+    from imgsim.act.history import number_of
+    from imgsim.act.interrupted import run_of
+
+    run = run_of(ended)
+    if not run:
+        return "nothing was moved" if arguments[0] == "apply" else ""
+    number = number_of(run)
+    return f"imgsim apply --resume {number} --yes goes on, imgsim undo {number} takes it back"
 
 
 def _traceback(terminal: Terminal) -> None:
