@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -66,6 +67,17 @@ def test_dates_taken_count_where_all_have_one() -> None:
     assert chosen(["oldest"], one, other)[0] == "a"
     assert chosen(["newest"], one, other)[0] == "b"
     assert chosen(["oldest"], one, candidate("b", mtime_ns=1))[0] == "b"
+
+
+def test_of_heic_files_without_a_date_taken_the_least_compressed_one_comes_first() -> None:
+    small = candidate("a", format="HEIF", size_bytes=100, mtime_ns=1)
+    large = candidate("b", format="HEIF", size_bytes=101, mtime_ns=2)
+    assert chosen(["original"], small, large)[0] == "b"
+    dated = [
+        replace(one, metadata=Metadata(date_taken=f"2012-01-01T00:00:0{second}"))
+        for second, one in enumerate((small, large))
+    ]
+    assert chosen(["original"], *dated)[0] == "a"
 
 
 def test_what_a_jpeg_was_before_decides_nothing() -> None:

@@ -75,6 +75,27 @@ def test_what_may_hide_an_edit_is_no_copy_but_of_what_a_camera_wrote() -> None:
         assert told.unsure == unsure
 
 
+@pytest.mark.parametrize(
+    ("form", "size_bytes", "is_told"),
+    [("JPEG", 100, True), ("HEIF", 150, True), ("HEIF", 100, False), ("WEBP", 999, False)],
+)
+def test_noise_that_compression_may_have_taken_away_was_not_added(
+    form: str, size_bytes: int, *, is_told: bool
+) -> None:
+    """A strongly compressed HEIC was kept over the JPEG it was made from, as that had noise."""
+    lessened = replace(
+        EQUAL, noise=(0.4, 1.8), own=((0.1,) * 8, (2.4,) * 8), gain_back=(*(1.0,) * 5, *(0.7,) * 3),
+        residue=(None, None),
+    )  # fmt: skip
+    clean = picture("a", width=40, height=25, format=form, size_bytes=size_bytes)
+    rough = picture("b", width=40, height=25)
+    there = signs_of(clean, rough, SAME, lessened)
+    back = signs_of(rough, clean, SAME, lessened.swapped())
+    assert ("noisier" in {one.role for one in there.signs}) is is_told
+    assert ("fuller" in {one.role for one in back.signs}) is is_told
+    assert is_told or "noise" in there.unsure
+
+
 def test_copied_metadata_make_no_camera_file_of_a_worse_one() -> None:
     """A small file with the camera's EXIF beside a better one without."""
     assert not Candidate(picture("a", width=9, height=9, format="WEBP"), CAMERA).camera_fits

@@ -262,7 +262,9 @@ class _Signs:
             return
         # what was compressed from a picture has lost some of its noise, and is no better for it
         may_be_compressed = [
-            steps is not None and steps[2] <= EVIDENCE.lean_beyond[0] for steps in self.m.steps
+            _takes_noise_away(picture)
+            or (steps is not None and steps[2] <= EVIDENCE.lean_beyond[0])
+            for picture, steps in zip((self.base, self.other), self.m.steps, strict=True)
         ]
         if _is_noisier(self.m) and not may_be_compressed[0]:
             self.add("noisier", f"noise of {self.m.own[1][-2]:.1f} levels")
@@ -447,6 +449,17 @@ def _is_noisier(m: Differences) -> bool:
     )
 
 
+def _takes_noise_away(picture: Picture) -> bool:
+    """Whether compression that is unknown may have taken noise out of a picture.
+
+    As strongly compressed HEIC is, and formats in which no camera writes.
+    """
+    if _keeps_steps(picture):
+        return False
+    bits = 8 * picture.file.size_bytes / picture.pixels
+    return picture.facts.format != "HEIF" or bits < EVIDENCE.heif_bits
+
+
 def _finest(levels: tuple[float, ...]) -> float:
     return sum(levels[-3:]) / 3
 
@@ -567,8 +580,9 @@ def derivation(
     if max(measured.scale, 1 / measured.scale) > EVIDENCE.scale[0]:
         return _lean_of_sizes(measured)
     edited = any(sign.role == "edited" for sign in signs)
-    for sign, m, second in ((1, measured, other), (-1, measured.swapped(), base)):
-        why = _lean_of_steps(m, second, edited=edited)
+    pictures = base, other
+    for sign, m in ((1, measured), (-1, measured.swapped())):
+        why = _lean_of_steps(m, *pictures[::sign], edited=edited)
         if why:
             return sign, why
     return 0, ""
@@ -587,7 +601,7 @@ def _lean_of_sizes(m: Differences) -> tuple[int, str]:
     return (1 if larger_first == (m.scale > 1) else -1), why
 
 
-def _lean_of_steps(m: Differences, other: Picture, *, edited: bool) -> str:
+def _lean_of_steps(m: Differences, base: Picture, other: Picture, *, edited: bool) -> str:
     """How it shows that the right picture was more likely made from the left one; empty if not.
 
     The steps of a JPEG bound how far a picture that it was compressed from can lie from it.
@@ -608,7 +622,9 @@ def _lean_of_steps(m: Differences, other: Picture, *, edited: bool) -> str:
             return "more compressed"
     if edited or (own is None and its is None) or not m.gain:
         return ""
-    if any(steps is not None and steps[2] <= e.lean_beyond[0] for steps in m.steps):
+    if not (_keeps_steps(base) and _keeps_steps(other)) or any(
+        steps is not None and steps[2] <= e.lean_beyond[0] for steps in m.steps
+    ):
         return ""  # one may be the other one compressed, which takes noise away
     more = m.noise[1] - m.noise[0]
     low, high = e.noise_gain

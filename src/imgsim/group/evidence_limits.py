@@ -72,6 +72,9 @@ class Evidence:
     """Levels by which even parts have more fine structure, hardly and clearly."""
     noise_share: tuple[float, float] = (0.1, 0.3)
     """The same as a share of what there is; where the sizes differ the second."""
+    heif_bits: float = 1.0
+    """Bits a pixel of HEIC, at least, that has kept its noise. Of 44 copies of quality 20 and 30
+    0.9 at most, of 44 of quality 40 and 50 0.3 to 2.9."""
     scale: tuple[float, float] = (1.01, 1.18)
     """Ratio of sizes: up to the first they are the same, from the second on detail is told."""
     beyond: tuple[float, float] = (-12.5, -8.2)

@@ -156,10 +156,14 @@ def _taken(candidates: Sequence[Candidate]) -> str:
 
 
 def _least_compressed(candidates: Sequence[Candidate]) -> tuple[Criterion, ...]:
-    """Quality, where all are JPEGs: of other formats there is none to compare with."""
-    if not all(c.metadata.jpeg_quality for c in candidates):
-        return ()
-    return (("least compressed", lambda c: -(c.metadata.jpeg_quality or 0)),)
+    """Quality, where all are JPEGs; bytes, where all are of another lossy format and one size."""
+    if all(c.metadata.jpeg_quality for c in candidates):
+        return (("least compressed", lambda c: -(c.metadata.jpeg_quality or 0)),)
+    facts = [c.picture.facts for c in candidates]
+    kinds = {(one.format, one.lossless, one.height * one.width) for one in facts}
+    if len(kinds) == 1 and not facts[0].lossless and facts[0].format not in ("JPEG", "MPO"):
+        return (("least compressed", lambda c: -c.picture.file.size_bytes),)
+    return ()
 
 
 def _comparable_date(text: str, *, to_the_second: bool) -> str:
@@ -314,8 +318,10 @@ def criteria_of(rule: Rule, candidates: Sequence[Candidate]) -> tuple[Criterion,
         # dates as texts have no negative: only the newest ones are told from the rest
         return (("newest", lambda c: key(c) != newest),)
     if rule.text == "original":
-        dates = (_taken(candidates), key)
-        return (*ORIGINAL, dates, *_least_compressed(candidates), *LAST)
+        dates, least = ((_taken(candidates), key),), _least_compressed(candidates)
+        # where one has no date taken, bytes say more of HEIC files than their age
+        dated = all(c.metadata.date_taken or c.metadata.jpeg_quality for c in candidates)
+        return (*ORIGINAL, *(dates + least if dated else least + dates), *LAST)
     return rule.criteria
 
 
