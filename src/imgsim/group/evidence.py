@@ -580,11 +580,10 @@ def derivation(
     if max(measured.scale, 1 / measured.scale) > EVIDENCE.scale[0]:
         return _lean_of_sizes(measured)
     edited = any(sign.role == "edited" for sign in signs)
-    pictures = base, other
-    for sign, m in ((1, measured), (-1, measured.swapped())):
-        why = _lean_of_steps(m, *pictures[::sign], edited=edited)
-        if why:
-            return sign, why
+    for lean in (_lean_of_steps, _lean_of_noise, _lean_of_format):
+        for direction, m in ((1, measured), (-1, measured.swapped())):
+            if why := lean(m, *(base, other)[::direction], edited=edited):
+                return direction, why
     return 0, ""
 
 
@@ -602,32 +601,41 @@ def _lean_of_sizes(m: Differences) -> tuple[int, str]:
 
 
 def _lean_of_steps(m: Differences, base: Picture, other: Picture, *, edited: bool) -> str:
-    """How it shows that the right picture was more likely made from the left one; empty if not.
+    """How it shows by the steps of the left picture that the right one was made from it.
 
-    The steps of a JPEG bound how far a picture that it was compressed from can lie from it.
+    That is more likely then, not sure; empty if it does not show.
     """
     e = EVIDENCE
     own, its = m.steps
-    if own is not None:
-        coarse, beyond = own[1:3]
-        near_own = coarse < e.made_steps and m.step_ratio >= e.lean_finer
-        if near_own and (its is None or its[1] > coarse + e.lean_nearer):
-            return "near the steps of its compression"
-        if edited:
-            return ""  # other tones bring any picture between the steps
-        if its is None and not _keeps_steps(other) and beyond >= e.lean_lossy:
-            return "changed more by compression"
-        compressed = its is not None and its[1] >= e.steps[0] and its[2] <= e.lean_beyond[0]
-        if its is not None and compressed and beyond >= its[2] + e.lean_beyond[1]:
-            return "more compressed"
-    if edited or (own is None and its is None) or not m.gain:
+    if own is None:
         return ""
-    if not (_keeps_steps(base) and _keeps_steps(other)) or any(
-        steps is not None and steps[2] <= e.lean_beyond[0] for steps in m.steps
-    ):
+    coarse, beyond = own[1:3]
+    near_own = coarse < e.made_steps and m.step_ratio >= e.lean_finer
+    if near_own and (its is None or its[1] > coarse + e.lean_nearer):
+        return "near the steps of its compression"
+    if edited or its is None:
+        return ""  # other tones bring any picture between the steps
+    compressed = its[1] >= e.steps[0] and its[2] <= e.lean_beyond[0]
+    return "more compressed" if compressed and beyond >= its[2] + e.lean_beyond[1] else ""
+
+
+def _lean_of_noise(m: Differences, base: Picture, other: Picture, *, edited: bool) -> str:
+    """Whether the right picture has more noise than the left one, which kept its own."""
+    e = EVIDENCE
+    if edited or m.steps == (None, None) or not m.gain or _takes_noise_away(base):
+        return ""
+    if any(steps is not None and steps[2] <= e.lean_beyond[0] for steps in m.steps):
         return ""  # one may be the other one compressed, which takes noise away
     more = m.noise[1] - m.noise[0]
     low, high = e.noise_gain
     shows_all = all(low <= gain <= high for gain in m.gain[1:5])
     least = max(e.lean_noise[0], e.lean_noise[1] * m.noise[0])
     return "noisier" if shows_all and more >= least else ""
+
+
+def _lean_of_format(m: Differences, base: Picture, other: Picture, *, edited: bool) -> str:
+    """Whether the right picture, of another lossy format, is not what the left JPEG is made of."""
+    own, its = m.steps
+    if edited or own is None or its is not None or _keeps_steps(other):
+        return ""
+    return "changed more by compression" if own[2] >= EVIDENCE.lean_lossy else ""
