@@ -217,6 +217,14 @@ def test_common_names_are_fine_on_windows() -> None:
         assert check_relative(path, windows=True) == path
 
 
+def test_a_report_in_place_of_a_plan_is_told_from_a_broken_plan() -> None:
+    with pytest.raises(UsageError, match="no plan") as raised:
+        read_plan(b"2 groups, 3 copies not needed\n")
+    assert "--plan FILE" in raised.value.hint
+    with pytest.raises(UsageError, match="the plan is no JSON: Expecting"):
+        read_plan(b'{"schema": "imgsim.plan/1", ')
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [

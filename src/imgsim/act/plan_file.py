@@ -153,6 +153,11 @@ def read_plan(data: bytes) -> Plan:
         named = _FIRST_SCHEMA.match(text)  # what other files hold is not looked at
         document = {"schema": named[1]} if named and named[1] != SCHEMA else _parsed(text)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError, ValueError) as error:
+        if data and not data.lstrip().startswith(b"{"):
+            raise UsageError(
+                "no plan: the file is no JSON",
+                "make one: imgsim find-dupes PATH --plan FILE (-o FILE writes the report)",
+            ) from None
         raise UsageError(f"the plan is no JSON: {error}"[:200], _AGAIN) from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
         raise _no_plan(document.get("schema") if isinstance(document, dict) else None)
