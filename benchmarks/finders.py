@@ -271,8 +271,10 @@ def install(finder: Finder, environments: Path) -> None:
 
 
 def version_of(finder: Finder) -> str:
-    """Return the version that runs."""
+    """Return the version that runs; "not there" of a program that is not installed."""
     if finder.program:
+        if shutil.which(finder.program) is None:
+            return "not there"
         run = subprocess.run([finder.program, "--version"], capture_output=True, text=True)
         return run.stdout.split()[-1] if run.stdout.split() else "unknown"
     return finder.requirement.partition("==")[2]
