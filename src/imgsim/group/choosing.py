@@ -25,6 +25,7 @@ from imgsim.group.keep import (
 )
 from imgsim.group.rules import Rules, may_match_all
 from imgsim.group.shapes import Shape, are_stretched
+from imgsim.group.shots import Shot, other_shot_text
 from imgsim.measure.extent import area_shares
 from imgsim.types import Group, Picture, Verdict
 from imgsim.verify.matrix import matrix_of
@@ -298,9 +299,8 @@ class Choosing:
 
 
 def _are_two_shots(one: Candidate, other: Candidate) -> bool:
-    """Whether a camera wrote both, at different times: then none was made from the other."""
-    dates = one.metadata.date_taken, other.metadata.date_taken
-    return one.camera_fits and other.camera_fits and dates[0] != dates[1]
+    """Whether a camera took both, at different times: then none was made from the other."""
+    return bool(other_shot_text(*(Shot(c.picture, c.metadata) for c in (one, other))))
 
 
 def _short_name(path: str) -> str:
