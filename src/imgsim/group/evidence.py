@@ -262,8 +262,7 @@ class _Signs:
             return
         # what was compressed from a picture has lost some of its noise, and is no better for it
         may_be_compressed = [
-            _takes_noise_away(picture)
-            or (steps is not None and steps[2] <= EVIDENCE.lean_beyond[0])
+            _takes_noise_away(picture) or _may_leave(steps)
             for picture, steps in zip((self.base, self.other), self.m.steps, strict=True)
         ]
         if _is_noisier(self.m) and not may_be_compressed[0]:
@@ -449,6 +448,11 @@ def _is_noisier(m: Differences) -> bool:
     )
 
 
+def _may_leave(steps: tuple[float, ...] | None) -> bool:
+    """Whether a JPEG, of whose steps this is, may be the other picture, compressed."""
+    return steps is not None and steps[2] <= EVIDENCE.lean_beyond[0]
+
+
 def _takes_noise_away(picture: Picture) -> bool:
     """Whether compression that is unknown may have taken noise out of a picture.
 
@@ -579,10 +583,12 @@ def derivation(
         return 0, ""
     if max(measured.scale, 1 / measured.scale) > EVIDENCE.scale[0]:
         return _lean_of_sizes(measured)
-    edited = any(sign.role == "edited" for sign in signs)
-    for lean in (_lean_of_steps, _lean_of_noise, _lean_of_format):
+    leans = [_lean_near_steps]
+    if not any(sign.role == "edited" for sign in signs):  # other tones are between any steps
+        leans += [_lean_of_compression, _lean_of_noise, _lean_of_format]
+    for lean in leans:
         for direction, m in ((1, measured), (-1, measured.swapped())):
-            if why := lean(m, *(base, other)[::direction], edited=edited):
+            if why := lean(m, *(base, other)[::direction]):
                 return direction, why
     return 0, ""
 
@@ -600,31 +606,34 @@ def _lean_of_sizes(m: Differences) -> tuple[int, str]:
     return (1 if larger_first == (m.scale > 1) else -1), why
 
 
-def _lean_of_steps(m: Differences, base: Picture, other: Picture, *, edited: bool) -> str:
-    """How it shows by the steps of the left picture that the right one was made from it.
+# In each of these an empty text says that the right picture is not more likely the copy.
 
-    That is more likely then, not sure; empty if it does not show.
-    """
+
+def _lean_near_steps(m: Differences, base: Picture, other: Picture) -> str:
+    """Whether the right picture lies near the larger steps of the left one."""
     e = EVIDENCE
     own, its = m.steps
-    if own is None:
+    if own is None or m.step_ratio < e.lean_finer or own[1] >= e.made_steps:
         return ""
-    coarse, beyond = own[1:3]
-    near_own = coarse < e.made_steps and m.step_ratio >= e.lean_finer
-    if near_own and (its is None or its[1] > coarse + e.lean_nearer):
-        return "near the steps of its compression"
-    if edited or its is None:
-        return ""  # other tones bring any picture between the steps
-    compressed = its[1] >= e.steps[0] and its[2] <= e.lean_beyond[0]
-    return "more compressed" if compressed and beyond >= its[2] + e.lean_beyond[1] else ""
+    nearer = its is None or its[1] > own[1] + e.lean_nearer
+    return "near the steps of its compression" if nearer else ""
 
 
-def _lean_of_noise(m: Differences, base: Picture, other: Picture, *, edited: bool) -> str:
+def _lean_of_compression(m: Differences, base: Picture, other: Picture) -> str:
+    """Whether the right one of two JPEGs is what its steps leave of the left one."""
+    e = EVIDENCE
+    own, its = m.steps
+    if own is None or its is None or not _may_leave(its) or its[1] < e.steps[0]:
+        return ""
+    return "more compressed" if own[2] >= its[2] + e.lean_beyond[1] else ""
+
+
+def _lean_of_noise(m: Differences, base: Picture, other: Picture) -> str:
     """Whether the right picture has more noise than the left one, which kept its own."""
     e = EVIDENCE
-    if edited or m.steps == (None, None) or not m.gain or _takes_noise_away(base):
+    if m.steps == (None, None) or not m.gain or _takes_noise_away(base):
         return ""
-    if any(steps is not None and steps[2] <= e.lean_beyond[0] for steps in m.steps):
+    if any(map(_may_leave, m.steps)):
         return ""  # one may be the other one compressed, which takes noise away
     more = m.noise[1] - m.noise[0]
     low, high = e.noise_gain
@@ -633,9 +642,9 @@ def _lean_of_noise(m: Differences, base: Picture, other: Picture, *, edited: boo
     return "noisier" if shows_all and more >= least else ""
 
 
-def _lean_of_format(m: Differences, base: Picture, other: Picture, *, edited: bool) -> str:
+def _lean_of_format(m: Differences, base: Picture, other: Picture) -> str:
     """Whether the right picture, of another lossy format, is not what the left JPEG is made of."""
     own, its = m.steps
-    if edited or own is None or its is not None or _keeps_steps(other):
+    if own is None or its is not None or _keeps_steps(other):
         return ""
     return "changed more by compression" if own[2] >= EVIDENCE.lean_lossy else ""
