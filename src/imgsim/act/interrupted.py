@@ -29,9 +29,17 @@ def naming_run(run: str) -> Iterator[None]:
 
 
 def run_of(error: BaseException) -> str:
-    """Return the name of the run that an exception ended; empty if none was begun."""
+    """Return the name of the run that an exception ended; empty if none was begun.
+
+    Of Ctrl-C itself, or of what click raises from it.
+    """
     notes = [*getattr(error, "__notes__", ()), *getattr(error.__cause__, "__notes__", ())]
     return next((note.removeprefix(_NOTE) for note in notes if note.startswith(_NOTE)), "")
+
+
+def how_to_go_on(run: str | int) -> str:
+    """Say what can be done about an interrupted run, of which this is the name or number."""
+    return f"imgsim apply --resume {run} --yes goes on, imgsim undo {run} takes it back"
 
 
 def options_of(record: Record) -> ApplyOptions:

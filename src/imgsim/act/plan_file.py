@@ -21,7 +21,8 @@ from imgsim.read.files import MAX_FILE_BYTES
 from imgsim.types import NEVER_REMOVED, REMOVABLE_ROLES, Role
 
 SCHEMA = "imgsim.plan/1"
-_AGAIN = "make the plan again: imgsim find-dupes PATH --plan FILE"
+_MAKE = "imgsim find-dupes PATH --plan FILE"
+_AGAIN = f"make the plan again: {_MAKE}"
 _PLANS = SCHEMA.partition("/")[0] + "/"
 _FIRST_SCHEMA = re.compile(r'\s*\{\s*"schema"\s*:\s*"([^"\\]*)"')
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
@@ -156,7 +157,7 @@ def read_plan(data: bytes) -> Plan:
         if data and not data.lstrip().startswith(b"{"):
             raise UsageError(
                 "no plan: the file is no JSON",
-                "make one: imgsim find-dupes PATH --plan FILE (-o FILE writes the report)",
+                f"make one: {_MAKE} (-o FILE writes the report)",
             ) from None
         raise UsageError(f"the plan is no JSON: {error}"[:200], _AGAIN) from None
     if not isinstance(document, dict) or document.get("schema") != SCHEMA:
@@ -172,7 +173,7 @@ def _no_plan(schema: Any) -> UsageError:
             f"no plan of the schema {SCHEMA}: {schema!r}"[:200], "this version reads no other"
         )
     what = "the file names no schema" if schema is None else f"its schema is {schema!r}"
-    return UsageError(f"no plan: {what}"[:200], "make one: imgsim find-dupes PATH --plan FILE")
+    return UsageError(f"no plan: {what}"[:200], f"make one: {_MAKE}")
 
 
 def _parsed(text: str) -> Any:

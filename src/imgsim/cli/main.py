@@ -198,13 +198,12 @@ def _goes_on(arguments: list[str], ended: BaseException) -> str:
     if "apply" not in arguments:
         return ""
     from imgsim.act.history import number_of
-    from imgsim.act.interrupted import run_of
+    from imgsim.act.interrupted import how_to_go_on, run_of
 
     run = run_of(ended)
-    if not run:
-        return "nothing was moved" if arguments[0] == "apply" else ""
-    number = number_of(run)
-    return f"imgsim apply --resume {number} --yes goes on, imgsim undo {number} takes it back"
+    if run:
+        return how_to_go_on(number_of(run))
+    return "nothing was moved" if arguments[0] == "apply" else ""
 
 
 def _traceback(terminal: Terminal) -> None:

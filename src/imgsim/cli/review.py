@@ -65,8 +65,9 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     imgsim review plan.json
     imgsim review photos --no-browser --port 8765
     """
+    from imgsim.act.interrupted import how_to_go_on
     from imgsim.decisions.store import Decisions
-    from imgsim.review.acting import Acting, how_to_go_on
+    from imgsim.review.acting import Acting
     from imgsim.review.answers import Answers
     from imgsim.review.image_service import ImageService
     from imgsim.review.serve import open_socket, serve
@@ -97,7 +98,7 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
     terminal.say(f"the review has ended{decided}")
     if acting.interrupted:
         for run in acting.interrupted_runs():
-            terminal.say(how_to_go_on(run))
+            terminal.say(how_to_go_on(run.name))
         return 3 if code == 0 else code
     return code
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from imgsim.act.apply import apply
+from imgsim.act.interrupted import how_to_go_on
 from imgsim.act.options import ApplyOptions
 from imgsim.act.outcome import Applied, Undone
 from imgsim.act.paths import native, shown
@@ -112,7 +113,7 @@ class Acting:
         self.interrupted = False
         session.extra = self.document
         session.notes = [
-            f"run {run.name} was interrupted: its files are left alone; {how_to_go_on(run)}"
+            f"run {run.name} was interrupted: its files are left alone; {how_to_go_on(run.name)}"
             for run in self.interrupted_runs()
         ]
 
@@ -386,12 +387,6 @@ class Acting:
                 group.moved = moved
                 changed.append(group)
         session.note_groups(changed)
-
-
-def how_to_go_on(run: RunInfo) -> str:
-    """Say what can be done about an interrupted run."""
-    name = run.name
-    return f"imgsim apply --resume {name} --yes goes on, imgsim undo {name} takes it back"
 
 
 def _overlap(one: str, other: str) -> bool:
