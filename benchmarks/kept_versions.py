@@ -13,19 +13,16 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import record
+from library import encoded, run
 from PIL import Image, ImageFilter
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -52,12 +49,12 @@ def _grainy(levels: float) -> Change:
 
 
 def _filtered(how: ImageFilter.Filter | type[ImageFilter.Filter]) -> Change:
-    return lambda pixels, random: np.asarray(Image.fromarray(_whole(pixels)).filter(how))
+    return lambda pixels, random: np.asarray(_image(pixels).filter(how))
 
 
 def _scaled(*factors: float) -> Change:
     def change(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        image = Image.fromarray(_whole(pixels))
+        image = _image(pixels)
         width, height = image.size
         for factor in factors:
             size = round(width * factor), round(height * factor)
@@ -67,8 +64,8 @@ def _scaled(*factors: float) -> Change:
     return change
 
 
-def _whole(pixels: np.ndarray) -> np.ndarray:
-    return np.asarray(np.clip(pixels, 0, 255).astype(np.uint8))
+def _image(pixels: np.ndarray) -> Image.Image:
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
 def _same(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -76,37 +73,25 @@ def _same(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 
 KINDS: dict[str, tuple[Change, str, int]] = {
-    **{f"quality {quality}": (_same, "jpg", quality) for quality in (50, 75, 85, 98)},
-    "png": (_same, "png", 0),
-    "webp 50": (_same, "webp", 50),
-    "webp 85": (_same, "webp", 85),
-    "heic": (_same, "heic", 60),
-    "noise of 4": (_noisy(4), "jpg", 95),
-    "noise of 8": (_noisy(8), "jpg", 92),
-    "grain of 6": (_grainy(6), "jpg", 92),
-    "grain of 12": (_grainy(12), "jpg", 92),
-    "grain of 12, png": (_grainy(12), "png", 0),
-    "softened": (_filtered(ImageFilter.GaussianBlur(1)), "jpg", 92),
-    "median of 3": (_filtered(ImageFilter.MedianFilter(3)), "jpg", 92),
-    "shrunk and enlarged": (_scaled(0.5, 2.0), "jpg", 92),
-    "sharpened": (_filtered(ImageFilter.UnsharpMask(2, 100, 2)), "jpg", 95),
-    "brighter": (lambda pixels, random: pixels * 1.12, "jpg", 95),
-    "enlarged": (_scaled(1.5), "jpg", 92),
-    "half": (_scaled(0.5), "jpg", 92),
+    **{f"quality {quality}": (_same, ".jpg", quality) for quality in (50, 75, 85, 98)},
+    "png": (_same, ".png", 0),
+    "webp 50": (_same, ".webp", 50),
+    "webp 85": (_same, ".webp", 85),
+    "heic": (_same, ".heic", 60),
+    "noise of 4": (_noisy(4), ".jpg", 95),
+    "noise of 8": (_noisy(8), ".jpg", 92),
+    "grain of 6": (_grainy(6), ".jpg", 92),
+    "grain of 12": (_grainy(12), ".jpg", 92),
+    "grain of 12, png": (_grainy(12), ".png", 0),
+    "softened": (_filtered(ImageFilter.GaussianBlur(1)), ".jpg", 92),
+    "median of 3": (_filtered(ImageFilter.MedianFilter(3)), ".jpg", 92),
+    "shrunk and enlarged": (_scaled(0.5, 2.0), ".jpg", 92),
+    "sharpened": (_filtered(ImageFilter.UnsharpMask(2, 100, 2)), ".jpg", 95),
+    "brighter": (lambda pixels, random: pixels * 1.12, ".jpg", 95),
+    "enlarged": (_scaled(1.5), ".jpg", 92),
+    "half": (_scaled(0.5), ".jpg", 92),
 }
 AS_GOOD = {"copies": (), "siblings": ("png", "quality 98")}
-
-
-def encoded(pixels: np.ndarray, ending: str, quality: int) -> bytes:
-    """Save a picture without metadata."""
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-    forms = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP", "heic": "HEIF"}
-    given = {} if ending == "png" else {"quality": quality}
-    file = io.BytesIO()
-    Image.fromarray(_whole(pixels)).save(file, forms[ending], **given)
-    return file.getvalue()
 
 
 def build(folder: Path, sources: Sequence[Path], seed: int, *, siblings: bool) -> dict[str, str]:
@@ -119,7 +104,7 @@ def build(folder: Path, sources: Sequence[Path], seed: int, *, siblings: bool) -
         size = int(image.width * SHRUNK), int(image.height * SHRUNK)
         pixels = np.asarray(image.resize(size, Image.Resampling.LANCZOS), np.float64)
         pixels = pixels + random.normal(0, random.choice([0, 1.5]), pixels.shape)
-        data = encoded(pixels, "jpg", int(random.integers(85, 97)))
+        data = encoded(_image(pixels), ".jpg", int(random.integers(85, 97)))
         with Image.open(io.BytesIO(data)) as opened:
             decoded = np.asarray(opened.convert("RGB"), np.float64)
         versions = [(f"{number:04}-z.jpg", "", data, NEWEST)]
@@ -127,8 +112,8 @@ def build(folder: Path, sources: Sequence[Path], seed: int, *, siblings: bool) -
             kind = list(KINDS)[place]
             change, ending, quality = KINDS[kind]
             changed = change(pixels if siblings else decoded, random)
-            name = f"{number:04}-{place:02}.{ending}"
-            versions.append((name, kind, encoded(changed, ending, quality), OLDER + int(place)))
+            data = encoded(_image(changed), ending, quality)
+            versions.append((f"{number:04}-{place:02}{ending}", kind, data, OLDER + int(place)))
         for name, kind, data, when in versions:
             path = folder / name
             path.write_bytes(data)
@@ -139,11 +124,8 @@ def build(folder: Path, sources: Sequence[Path], seed: int, *, siblings: bool) -
 
 def kept(folder: Path, kinds: dict[str, str]) -> Counter[str]:
     """Count what is kept of the groups that hold the first version."""
-    call = [sys.executable, "-m", "imgsim", "find-dupes", str(folder), "-f", "json", "-q"]
-    done = subprocess.run([*call, "--cache", "off"], capture_output=True, check=True)
-    document: dict[str, Any] = json.loads(done.stdout)
     counts: Counter[str] = Counter()
-    for group in document["groups"]:
+    for group in run(folder)["groups"]:
         if any(not kinds[Path(m["path"]).name] for m in group["members"]):
             counts[kinds[Path(group["keep"]).name] or "the first version"] += 1
     return counts

@@ -328,7 +328,7 @@ def _shot(
     heic = random.random() < HEIC_ORIGINALS
     exif = b"" if stripped else _camera_exif(image, number, random)
     quality = int(random.integers(75, 90)) if heic else int(random.integers(85, 97))
-    data = _encoded(image, ".heic" if heic else ".jpg", quality, exif)
+    data = encoded(image, ".heic" if heic else ".jpg", quality, exif)
     name = f"IMG_{number:04}.HEIC" if heic else f"DSC_{number:04}.JPG"
     original = _write(folder / "DCIM/100" / name, data, 1_341_309_600 + 60 * number)
     with Image.open(io.BytesIO(data)) as opened:
@@ -371,7 +371,7 @@ def _copy(
         end = kind.suffix
         changed = kind.make(decoded, random)
         own = {"kept": exif, "none": b"", "edited": _edited(exif, random)}[kind.exif]
-        copy = _encoded(changed, end, int(random.integers(*kind.quality)), own)
+        copy = encoded(changed, end, int(random.integers(*kind.quality)), own)
     ending = " - Copy" if kind.name == "second copy" else random.choice(["", "-edit", " (1)"])
     where = folder / kind.folder / f"{stem}{ending}{end}"
     while where.exists():
@@ -403,7 +403,8 @@ def _edited(exif: bytes, random: np.random.Generator) -> bytes:
     return edited.tobytes()
 
 
-def _encoded(image: Pixels, suffix: str, quality: int, exif: bytes) -> bytes:
+def encoded(image: Pixels, suffix: str, quality: int, exif: bytes = b"") -> bytes:
+    """Save a picture in the format of a suffix."""
     file = io.BytesIO()
     given: dict[str, Any] = {"exif": exif} if exif else {}
     if suffix == ".png":
