@@ -11,6 +11,7 @@ import pytest
 from imgsim.errors import UsageError
 from imgsim.read import time_limited
 from imgsim.read.discover import DiscoverOptions, discover, printable, read_file_list
+from imgsim.types import Skipped
 
 
 def tree(folder: Path, *names: str) -> None:
@@ -68,9 +69,20 @@ def test_symbolic_links_and_loops(tmp_path: Path) -> None:
     followed = discover([str(tmp_path)], DiscoverOptions(follow_symlinks=True))
     assert [Path(f.path).name for f in followed.files] == ["a.jpg", "b.jpg"]
     assert "link.jpg" in {Path(name).name for name in followed.files[0].links}
-    assert (followed.skipped, followed.links) == ((), 0)
+    nowhere = Skipped(str(tmp_path / "x/dangling.jpg"), "symbolic link that leads nowhere")
+    assert (followed.skipped, followed.links) == ((nowhere,), 0)
     # an argument is followed in any case
     assert len(discover([str(tmp_path / "x/link.jpg")]).files) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
+def test_folders_of_nothing_but_links_are_named(tmp_path: Path) -> None:
+    tree(tmp_path, "a.jpg", "links/README.txt", "both/a.jpg")
+    (tmp_path / "links/class").symlink_to(tmp_path)
+    (tmp_path / "both/b.jpg").symlink_to(tmp_path / "a.jpg")
+    folders = [str(tmp_path / name) for name in ("links", "both")]
+    assert discover(folders).only_links == (folders[0],)
+    assert discover(folders, DiscoverOptions(follow_symlinks=True)).only_links == ()
 
 
 def test_overlapping_arguments_list_a_file_once(tmp_path: Path) -> None:

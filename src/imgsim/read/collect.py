@@ -134,14 +134,16 @@ def note_left_out(discovered: Discovered, options: RunOptions) -> None:
     """Say which archives and links in the folders are not looked into."""
     if not options.discover.archives:
         _note_archives(discovered.files, options)
-    _note_links(discovered.links, options)
+    _note_links(discovered, options)
 
 
-def _note_links(links: int, options: RunOptions) -> None:
+def _note_links(discovered: Discovered, options: RunOptions) -> None:
     """Say how many symbolic links lie in the folders and are not followed."""
-    if links:
-        what = _counted(links, "symbolic link")
-        options.progress.note(f"{what} not followed (--follow-symlinks)")
+    if discovered.links:
+        what = _counted(discovered.links, "symbolic link")
+        folders = ", ".join(map(printable, discovered.only_links))
+        only = f"; there is nothing else in {folders}" if folders else ""
+        options.progress.note(f"{what} not followed (--follow-symlinks){only}")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from imgsim.addresses import INSIDE, Address
 from imgsim.addresses import printable as printable  # from here for most
-from imgsim.decode.names import has_name_of_image
+from imgsim.decode.names import has_name_of_image, may_hold_image
 from imgsim.errors import UsageError
 from imgsim.read.archives.kinds import archive_kind, unread_archive
 from imgsim.read.archives.listing import find_archive
@@ -84,12 +84,14 @@ class DiscoverOptions:
 class Discovered:
     """Files in order of their path; folders and files that could not be looked at.
 
-    `links` symbolic links in folders were not followed.
+    `links` symbolic links in folders were not followed; `only_links` are the folders given that
+    hold no other file that may be an image.
     """
 
     files: tuple[ImageFile, ...]
     skipped: tuple[Skipped, ...]
     links: int = 0
+    only_links: tuple[str, ...] = ()
 
 
 @staged("listing")
@@ -136,7 +138,7 @@ def _discovered(walk: _FolderWalk, paths: Sequence[str], options: DiscoverOption
             walk.listed(path, manifest)
     files = sorted(_join_links(walk.files.values()), key=lambda f: _order(f.path))
     skipped = sorted(walk.skipped, key=lambda s: _order(s.path))
-    return Discovered(tuple(files), tuple(skipped), walk.links)
+    return Discovered(tuple(files), tuple(skipped), walk.links, tuple(sorted(walk.only_links)))
 
 
 def check_there(path: str) -> None:
@@ -186,6 +188,7 @@ class _FolderWalk(Walk):
         self.options = options
         self.calls = TimeLimited()
         self.links = 0
+        self.only_links: set[str] = set()
 
     def listed(self, path: str, source: str | None = None) -> None:
         """Add a path of a list; one that is gone is skipped."""
@@ -248,6 +251,7 @@ class _FolderWalk(Walk):
         """Walk one folder, and each folder below it once, however many links lead there."""
         pending = [path]
         seen: set[tuple[int, int]] = set()
+        links, others = self.links, False
         while pending:
             path = pending.pop()
             try:
@@ -260,8 +264,10 @@ class _FolderWalk(Walk):
                 entries = self.calls(self._entries, path, root)
             except OSError as error:
                 self.skipped.append(Skipped(path, f"folder cannot be read: {error.strerror}"))
+                others = True
                 continue
             for inside, met in entries:
+                others |= met is not None and may_hold_image(inside)
                 try:
                     if isinstance(met, OSError):
                         raise met
@@ -271,11 +277,14 @@ class _FolderWalk(Walk):
                         self.options.archives and self.found_archive(inside, root, reference)
                     ):
                         self.add(inside, met, root, reference, named=False)
-                except FileNotFoundError:  # gone meanwhile, or a link to nothing
-                    continue
+                except FileNotFoundError:
+                    if os.path.islink(inside) and may_hold_image(inside):  # not gone meanwhile
+                        self.skipped.append(Skipped(inside, "symbolic link that leads nowhere"))
                 except OSError as error:  # an archive that is none is one too
                     reason = error.strerror or str(error)
                     self.skipped.append(Skipped(inside, f"cannot be read: {reason}"))
+        if self.links > links and not others:
+            self.only_links.add(root)
 
     def _entries(self, folder: str, root: str) -> list[tuple[str, os.stat_result | OSError | None]]:
         """What lies in a folder and is to be looked at, with its status; None for a folder."""
