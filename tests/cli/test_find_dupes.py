@@ -123,6 +123,13 @@ def test_an_empty_folder_is_a_result_but_not_under_a_gate(imgsim, tmp_path: Path
     assert imgsim("find-dupes", tmp_path, "--check").returncode == 2
 
 
+def test_a_gate_does_not_pass_where_a_reference_is_empty(imgsim, demo, tmp_path: Path) -> None:
+    asked = ("find-dupes", demo[0] / "camera", "--reference", tmp_path)
+    assert imgsim(*asked).returncode == 0
+    gate = imgsim(*asked, "--check")
+    assert (gate.returncode, "no readable image below --reference" in gate.stderr) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "hint"),
     [

@@ -465,6 +465,30 @@ def test_kill_9_loses_the_last_batch_at_most(there: Path) -> None:
     assert {path.name for path in Path("F").glob("*.segment")} == named
 
 
+def test_nothing_is_compared_with_an_index_of_no_image(there: Path, cli) -> None:
+    Path("empty").mkdir()
+    built = cli("index", "build", "E", "empty")
+    assert (built.returncode, built.stderr.splitlines()) == (
+        2,
+        [
+            "0 images added",
+            "imgsim: error: no readable image in the index E",
+            "  hint: imgsim index add E PATH",
+        ],
+    )
+    for asked in (
+        ("find-dupes", "new", "--check"),
+        ("find-dupes", "new"),
+        ("known", "new"),
+        ("search", "new/other.jpg"),
+    ):
+        done = cli(*asked, "--index", "E")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "no readable image in the index E" in done.stderr
+    assert cli("index", "add", "E", "old").returncode == 0
+    assert cli("index", "add", "E", "empty").returncode == 0
+
+
 def test_small_segments_are_put_together(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _in_small_segments(monkeypatch)
     build_index("G", "old", THREADS)

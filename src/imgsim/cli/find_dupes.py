@@ -265,6 +265,9 @@ def _find(
         chosen.rewrite(terminal, parts, len(duplicates.groups), "group")
     if not check:
         return 0
+    if given["reference"] and not duplicates.references:
+        terminal.error("no readable image below --reference", "check its path")
+        return 2
     code = _check_exit_code(terminal, duplicates, kind, chosen)
     if code == 0 and missing:
         refuse_missing(terminal, missing)

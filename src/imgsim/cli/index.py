@@ -51,12 +51,13 @@ def build(terminal: Terminal, /, folder: str, paths: tuple[str, ...], **given: A
     """Make an index F of the pictures below PATHs.
 
     What was read is kept as it goes on: imgsim index add goes on with a build that was ended.
+    Exits with 2 if no image could be read.
     """
     from imgsim.tasks.index_upkeep import build_index
 
     check_paths(paths, given["files_from"], given["manifests"])
-    _report(terminal, build_index(folder, paths, make_run_options(terminal, **given)))
-    return 0
+    built = build_index(folder, paths, make_run_options(terminal, **given))
+    return _report(terminal, folder, built)
 
 
 @command.command("add")
@@ -75,8 +76,8 @@ def add(terminal: Terminal, /, folder: str, paths: tuple[str, ...], **given: Any
     from imgsim.tasks.index_upkeep import add_to_index
 
     check_paths(paths, given["files_from"], given["manifests"])
-    _report(terminal, add_to_index(folder, paths, make_run_options(terminal, **given)))
-    return 0
+    added = add_to_index(folder, paths, make_run_options(terminal, **given))
+    return _report(terminal, folder, added)
 
 
 @command.command("remove")
@@ -172,12 +173,18 @@ def upgrade(terminal: Terminal, /, folder: str, **given: Any) -> int:
         "recursive": True, "exclude": (), "default_excludes": True, "follow_symlinks": False,
         "min_pixels": 0, "max_pixels": DEFAULT_MAX_PIXELS, "decode": "reduced",
     }  # fmt: skip
-    _report(terminal, upgrade_index(folder, make_run_options(terminal, **given, **walking)))
-    return 0
+    upgraded = upgrade_index(folder, make_run_options(terminal, **given, **walking))
+    return _report(terminal, folder, upgraded)
 
 
-def _report(terminal: Terminal, added: Added) -> None:
+def _report(terminal: Terminal, folder: str, added: Added) -> int:
+    """Say what was done to an index, and return the exit code: 2 if it holds no image."""
+    from imgsim.addresses import printable
     from imgsim.report.indexes import added_lines
 
     for line in added_lines(added, verbose=terminal.verbosity > 0):
         terminal.summary(line)
+    if not added.images:
+        shown = printable(folder)
+        terminal.error(f"no readable image in the index {shown}", f"imgsim index add {shown} PATH")
+    return 0 if added.images else 2

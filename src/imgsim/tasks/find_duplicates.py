@@ -127,6 +127,8 @@ class Duplicates(Result[Group]):
         cannot be read: all such pairs, for each image the nearest first.
     index : str
         The absolute path of the index; empty without one.
+    references : int
+        Readable images among those below `DiscoverOptions.reference`.
     """
 
     comparator: Comparator
@@ -160,6 +162,7 @@ class Duplicates(Result[Group]):
     not_checked: tuple[Skipped, ...] = ()
     unverified: tuple[NotCompared, ...] = ()
     index: str = ""
+    references: int = 0
 
     def _items(self) -> tuple[Group, ...]:
         return self.groups
@@ -281,13 +284,12 @@ def find_duplicates(
         method, preset, threshold, min_similarity, profile, proposer, options.decode
     )
     if index is not None:
-        from imgsim.index.manifest import check_maker
         from imgsim.index.snapshot import Snapshot
-        from imgsim.tasks.index_gallery import as_recipe
+        from imgsim.tasks.index_gallery import as_recipe, check_holds_images
         from imgsim.tasks.index_references import IndexReferences
 
         check_kind(index, Snapshot, "index", "imgsim.Index.open(F).find_duplicates(...) gives one")
-        check_maker(index.folder, index.manifest, options.decode)
+        check_holds_images(index, options)
         as_recipe(criterion.comparator)
     listed = as_list(paths, max_pixels=options.max_pixels)
     collection = collect(
@@ -395,6 +397,7 @@ def find_duplicates(
         not_checked=hidden.collection.unchecked,
         unverified=() if beside is None else beside.unverified,
         index="" if index is None else os.path.abspath(index.folder),
+        references=sum(picture.file.reference for picture in collection.pictures),
     )
 
 

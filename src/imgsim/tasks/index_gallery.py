@@ -7,7 +7,7 @@ from imgsim.comparators.extractor import Extractor
 from imgsim.comparators.recipes import Recipe
 from imgsim.errors import UsageError
 from imgsim.index.gallery import IndexGallery
-from imgsim.index.manifest import check_maker
+from imgsim.index.manifest import check_maker, shown
 from imgsim.index.snapshot import Snapshot
 from imgsim.index.sources import shown_path
 from imgsim.read.options import RunOptions
@@ -31,15 +31,31 @@ def as_recipe(method: Comparator) -> Recipe:
     return method
 
 
+def check_holds_images(snapshot: Snapshot, options: RunOptions) -> None:
+    """Refuse an index that others cannot be compared with.
+
+    Raises
+    ------
+    UsageError
+        It holds the features of another version, or no image: a build may have been interrupted.
+    """
+    check_maker(snapshot.folder, snapshot.manifest, options.decode)
+    if not snapshot.pictures:
+        folder = shown(snapshot.folder)
+        raise UsageError(
+            f"no readable image in the index {folder}", f"imgsim index add {folder} PATH"
+        )
+
+
 def open_gallery(snapshot: Snapshot, recipe: Recipe, options: RunOptions) -> IndexGallery:
     """Return the pictures of an index as a method compares others with them.
 
     Raises
     ------
     UsageError
-        It holds the features of another version.
+        It holds the features of another version, or no image.
     """
-    check_maker(snapshot.folder, snapshot.manifest, options.decode)
+    check_holds_images(snapshot, options)
     return IndexGallery(snapshot, hashes=recipe.hashes, jobs=options.jobs)
 
 

@@ -56,6 +56,8 @@ class Added:
         Files of it that are gone, and that it has no longer.
     read_again : int
         Files of it that were read again, whatever they hold, by `upgrade_index`.
+    images : int
+        That the index holds now.
     """
 
     added: int = 0
@@ -64,6 +66,7 @@ class Added:
     skipped: tuple[Skipped, ...] = ()
     gone: tuple[str, ...] = ()
     read_again: int = 0
+    images: int = 0
 
 
 def build_index(folder: PathLike, paths: Paths, options: RunOptions | None = None) -> Added:
@@ -169,7 +172,7 @@ def _add(writer: IndexWriter, paths: Sequence[str], options: RunOptions) -> Adde
         files = _without_known(files, replaced, writer.snapshot)
         if files or replaced:
             writer.append(Batch((), _no_rows, files), list(replaced.values()))
-    return done
+    return replace(done, images=writer.snapshot.pictures)
 
 
 def _by_other_paths(
@@ -407,7 +410,8 @@ def upgrade_index(folder: PathLike, options: RunOptions | None = None) -> Added:
                     yield batch
 
         writer.replace_all(Maker.own(decode), batches())
-        return replace(done, gone=tuple(sorted(gone, key=os.fsencode)))
+        gone.sort(key=os.fsencode)
+        return replace(done, gone=tuple(gone), images=writer.snapshot.pictures)
 
 
 def _refuse_unread(folder: Path, why: Mapping[str, str]) -> None:

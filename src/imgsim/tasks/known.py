@@ -110,10 +110,8 @@ class KnownArchive:
             else:
                 gallery = CollectedGallery(comparator, collection, options.jobs)
             if not gallery.images:
-                indexed = isinstance(paths, Snapshot)
                 raise UsageError(
-                    "no readable image in the archive",
-                    "imgsim index add" if indexed else "name the folder that holds it",
+                    "no readable image in the archive", "name the folder that holds it"
                 )
             self._archive = Archive(criterion, gallery, self.collection, options, answers)
         except BaseException:
