@@ -53,6 +53,23 @@ class DecisionsUnusable(ImgsimError):
     """A file of decisions cannot be read or written, or is none."""
 
 
+_LEFT = "left: "
+
+
+def note_what_is_left(error: BaseException, text: str) -> None:
+    """Let what ends a run before its time say what is left of it, see `left_by`."""
+    error.add_note(_LEFT + text)
+
+
+def left_by(error: BaseException) -> str:
+    """Return what is left of a run that an exception ended; empty if that is not known.
+
+    Of Ctrl-C itself, or of what click raises from it.
+    """
+    notes = [*getattr(error, "__notes__", ()), *getattr(error.__cause__, "__notes__", ())]
+    return next((note.removeprefix(_LEFT) for note in notes if note.startswith(_LEFT)), "")
+
+
 def shown_value(value: object) -> str:
     """Return a value as a message shows it: on one line, and not all of a long one."""
     text = " ".join(repr(value).split())

@@ -465,6 +465,27 @@ def test_kill_9_loses_the_last_batch_at_most(there: Path) -> None:
     assert {path.name for path in Path("F").glob("*.segment")} == named
 
 
+@pytest.mark.parametrize("command", ["build", "add"])
+def test_an_interrupted_command_says_what_is_kept(
+    command: str, there: Path, cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _in_small_segments(monkeypatch)
+    if command == "add":
+        build_index("E", "new/other.jpg", THREADS)
+    append, times = IndexWriter.append, iter((1, 2))
+
+    def interrupted(*batch: object) -> None:
+        append(*batch)  # type: ignore[arg-type]
+        if next(times) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(IndexWriter, "append", interrupted)
+    done = cli("index", command, "E", "old")
+    images = index_info("E").images
+    assert (done.returncode, images > 3) == (130, True)
+    assert f"interrupted; E holds {images} images, imgsim index add goes on" in done.stderr
+
+
 def test_nothing_is_compared_with_an_index_of_no_image(there: Path, cli) -> None:
     Path("empty").mkdir()
     built = cli("index", "build", "E", "empty")

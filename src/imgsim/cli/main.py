@@ -23,7 +23,7 @@ from imgsim.cli.commands import COMMANDS, GROUPS, load_command
 from imgsim.cli.output import discard_output
 from imgsim.cli.signals import Terminated, ignore_more_interrupts, termination_raises
 from imgsim.cli.terminal import Terminal
-from imgsim.errors import ImgsimError, UsageError, is_out_of_memory, limit_hint
+from imgsim.errors import ImgsimError, UsageError, is_out_of_memory, left_by, limit_hint
 from imgsim.garbage import collect_garbage_seldom
 
 
@@ -195,6 +195,8 @@ def _keep_own_rights() -> int:
 
 def _goes_on(arguments: list[str], ended: BaseException) -> str:
     """Say what is left of an interrupted run; empty if only the cache knows."""
+    if left := left_by(ended):
+        return left
     if "apply" not in arguments:
         return ""
     from imgsim.act.history import number_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from imgsim.addresses import INSIDE, absolute, printable
 from imgsim.comparators.local import LAYOUT, LocalFeatures, records
 from imgsim.decode.spec import DecodeMode
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, note_what_is_left
 from imgsim.index.manifest import Maker, check_maker, check_not_later, shown
 from imgsim.index.own_files import OwnFiles
 from imgsim.index.segment import FileRecord, NewContent, NewFile, name_of
@@ -86,7 +86,8 @@ def build_index(folder: PathLike, paths: Paths, options: RunOptions | None = Non
     """
     options = as_options(options)
     listed = _listed(paths)
-    with IndexWriter.create(as_folder(folder), Maker.own(options.decode)) as writer:
+    made = IndexWriter.create(as_folder(folder), Maker.own(options.decode))
+    with made as writer, _says_what_is_kept(writer):
         return _add(writer, listed, options)
 
 
@@ -107,9 +108,24 @@ def add_to_index(folder: PathLike, paths: Paths, options: RunOptions | None = No
     """
     options = as_options(options)
     listed = _listed(paths)
-    with IndexWriter(as_folder(folder)) as writer:
+    with IndexWriter(as_folder(folder)) as writer, _says_what_is_kept(writer):
         check_maker(writer.folder, writer.snapshot.manifest, options.decode)
         return _add(writer, listed, options)
+
+
+@contextmanager
+def _says_what_is_kept(writer: IndexWriter) -> Iterator[None]:
+    """Let what ends the run before its time say how far it came, see `left_by`."""
+    try:
+        yield
+    except Exception:
+        raise
+    except BaseException as ended:
+        folder = shown(writer.folder)
+        images = writer.snapshot.pictures
+        held = f"{folder} holds {images} image{'s' * (images != 1)}"
+        note_what_is_left(ended, f"{held}, imgsim index add goes on")
+        raise
 
 
 def _listed(paths: Paths) -> list[str]:
