@@ -140,6 +140,16 @@ def test_compare_is_a_table_and_a_document(imgsim, demo) -> None:
     by_name = {m["name"]: m for m in document["methods"]}
     assert by_name["phash"]["duplicate"]
     assert by_name["euclidean"]["remark"].startswith("MSE ")
+    assert by_name["phash"]["role"] is None
+    (alike,) = valid(imgsim("compare", left, right, "-m", "auto", "-f", "json").stdout)["methods"]
+    copies = imgsim("known", right, "--in", left, "-f", "json").stdout
+    (match,) = valid(copies)["answers"][0]["matches"]
+    for name in ("kind", "role", "changes", "why", "transform"):
+        assert alike[name] == match[name]
+    assert match["role"]
+    auto = imgsim("compare", folder / made.groups[2][0], right, "-m", "auto")
+    assert "no match    0.0%  no " in auto.stdout
+    assert "they show nothing alike that could be laid upon each other\n" in auto.stdout
     text = imgsim("compare", left.name, folder / right, *METHODS, cwd=left.parent).stdout
     assert "MSE" in text
     assert imgsim("compare", left, folder / made.broken[0]).returncode == 2

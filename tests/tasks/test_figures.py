@@ -62,6 +62,27 @@ def test_copies_of_icons_are_leaks(icons: Path, threads: RunOptions) -> None:
     ]
 
 
+def test_compare_says_why_plain_pictures_are_or_are_no_duplicates(
+    tmp_path: Path, threads: RunOptions
+) -> None:
+    white = Image.new("RGB", (400, 300), "white")
+    white.save(tmp_path / "a.png")
+    white.save(tmp_path / "b.jpg")
+    Image.new("RGB", (400, 300), (250, 250, 250)).save(tmp_path / "c.png")
+
+    def told(other: str) -> list[tuple[bool, float, str]]:
+        files = tmp_path / "a.png", tmp_path / other
+        found = imgsim.compare(*files, ["auto", "phash"], options=threads)
+        return [(one.duplicate, one.score, one.remark) for one in found]
+
+    plain = "too small or too plain to be compared by more than pixels, which "
+    assert told("b.jpg") == [(True, 0.0, plain + "are equal")] * 2
+    assert told("c.png") == [
+        (False, np.inf, plain + "differ"),
+        (False, 0.0, plain + "differ"),
+    ]
+
+
 def test_two_files_are_compared_as_in_a_folder(icons: Path, threads: RunOptions) -> None:
     def same(one: str, other: str, method: str = "auto") -> bool:
         (result,) = imgsim.compare(icons / one, icons / other, method, options=threads)

@@ -49,7 +49,9 @@ def command(
         given["method"] = profile.methods
     options = RunOptions(decode=DecodeMode(decode), progress=terminal)
     methods = make_methods(terminal, given)
-    comparisons = compare(left, right, methods, preset=preset, profile=profile, options=options)
+    comparisons = compare(
+        left, right, methods, preset=preset, profile=profile, roles=True, options=options
+    )
     writer = compare_json if form == "json" else compare_text
     write(writer(left, right, comparisons), None, for_programs=form == "json")
     return 0

@@ -303,6 +303,11 @@ def relation_document(member: Member | None) -> dict[str, Any]:
     }
 
 
+def remarks_of(comparison: Comparison) -> tuple[str, str]:
+    """Return another measure that follows from a score, and what else decided; may be empty."""
+    return comparison.comparator.remark(comparison.distance), comparison.remark
+
+
 def compare_document(left: str, right: str, comparisons: Sequence[Comparison]) -> dict[str, Any]:
     """Return the document of every method's score and verdict for two images."""
     return {
@@ -318,7 +323,8 @@ def compare_document(left: str, right: str, comparisons: Sequence[Comparison]) -
                 "similarity": one.similarity,
                 "threshold": one.threshold,
                 "duplicate": one.duplicate,
-                "remark": one.comparator.remark(one.distance) or None,
+                "remark": "; ".join(filter(None, remarks_of(one))) or None,
+                **relation_document(one.member),
             }
             for one in comparisons
         ],

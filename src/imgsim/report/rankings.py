@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
+from textwrap import fill, wrap
 
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.label import label
@@ -13,6 +14,7 @@ from imgsim.report.document import (
     json_text,
     matches_document,
     member_similarity,
+    remarks_of,
 )
 from imgsim.report.formats import csv_row
 from imgsim.report.relations import relation_and_why, relation_text
@@ -33,6 +35,8 @@ def score_text(comparator: Comparator, distance: float) -> str:
     """Return a score with its unit, such as ``4 bits`` or ``SSIM 0.97012``."""
     scale = comparator.scale
     score = scale.score(distance)
+    if not math.isfinite(score):
+        return "no match"
     if scale.unit == "bits":
         return f"{score:.0f} bits"
     return f"{scale.unit} {score:.4g}" if scale.better == "lower" else f"{scale.unit} {score:.5f}"
@@ -140,20 +144,29 @@ def compare_text(left: str, right: str, comparisons: Sequence[Comparison]) -> It
     """Yield a table with a row per method: score, similarity, verdict, threshold."""
     yield f"{printable(left)}\n{printable(right)}\n\n"
     yield f"{'method':22} {'score':>15} {'similar':>7}  duplicate from\n"
+    names_of: dict[str, list[str]] = {}
     for one in comparisons:
         scale = one.comparator.scale
         sign = "<=" if scale.better == "lower" else ">="
         verdict = "yes" if one.duplicate else "no"
         score = score_text(one.comparator, one.distance)
-        remark = one.comparator.remark(one.distance)
-        name = label(one.comparator)
+        measure, remark = remarks_of(one)
+        name = name_of = label(one.comparator)
         if len(name) > 22:
             yield f"{name}\n"
             name = ""
         yield (
             f"{name:22} {score:>15} {percent(one.similarity):>7}  {verdict:3}"
-            f" {f'{sign} {one.threshold:.6g}':>10}" + (f"  {remark}" if remark else "") + "\n"
+            f" {f'{sign} {one.threshold:.6g}':>10}" + (f"  {measure}" if measure else "") + "\n"
         )
+        if remark:
+            names_of.setdefault(remark, []).append(name_of)
+    for remark, names in names_of.items():
+        which = "" if len(names) == len(comparisons) else f"{', '.join(names)}: "
+        yield f"\n{fill(which + remark, 80)}\n"
+    if member := next((one.member for one in comparisons if one.member), None):
+        told = f"{printable(right)}: {relation_and_why(member, printable(left))}"
+        yield f"\n{fill(told, 80)}\n"
     yield (
         "\nsimilar: where the score lies between equal (100 %) and the method's farthest\n"
         "(0 %). It is no probability, and no two methods mean the same by a percentage.\n"

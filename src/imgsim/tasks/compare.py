@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,14 +13,17 @@ from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError
 from imgsim.errors import ImgsimError, UsageError
-from imgsim.group.rules import are_duplicates
+from imgsim.group.rules import are_duplicates, comparison_kind
 from imgsim.neighbours.build import make_engine
 from imgsim.profile import Profile
+from imgsim.progress import Silent
 from imgsim.read.memory import PictureLike
 from imgsim.read.options import RunOptions, as_options
 from imgsim.results import Result
 from imgsim.tasks.arguments import Methods, make_comparators
-from imgsim.tasks.query import query_file, read_query
+from imgsim.tasks.known import known
+from imgsim.tasks.query import Query, query_file, read_query
+from imgsim.types import ImageFacts, Member
 from imgsim.verify.frame_pairs import same_frames
 from imgsim.verify.judge import EQUAL
 from imgsim.verify.verdicts import verify_pair
@@ -40,6 +43,10 @@ class Comparison:
     duplicate : bool
         The verdict. A flat image is a duplicate only of what its pixels equal, or, of a
         figure on an even ground under a recipe, of the same figure in another size.
+    remark : str
+        What else decided, or that nothing could be compared; empty where the score says it all.
+    member : Member or None
+        What the right picture is to the left one, if that was asked for and a recipe verified it.
     """
 
     comparator: Comparator
@@ -48,6 +55,8 @@ class Comparison:
     similarity: float
     threshold: float
     duplicate: bool
+    remark: str = ""
+    member: Member | None = None
 
 
 class Comparisons(list[Comparison], Result[Comparison]):
@@ -75,6 +84,7 @@ def compare(
     *,
     preset: Preset = "normal",
     profile: Profile | None = None,
+    roles: bool = False,
     options: RunOptions | None = None,
 ) -> Comparisons:
     """Score two images by each of some comparators.
@@ -88,6 +98,9 @@ def compare(
     preset : {"normal", "strict", "loose"}
     profile : Profile, optional
         Instead: the thresholds that ``imgsim calibrate`` chose.
+    roles : bool
+        Also tell what the right picture is to the left one, for which both are measured; without a
+        profile.
     options : RunOptions, optional
 
     Raises
@@ -130,7 +143,7 @@ def compare(
         raise ImgsimError(f"their frames cannot be compared: {error}", "see --max-pixels") from None
     flat = left_facts.flat, right_facts.flat
     digests = left_query.digest, right_query.digest
-    comparisons = []
+    comparisons: list[Comparison] = []
     for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
         if isinstance(comparator, Recipe):
@@ -140,20 +153,81 @@ def compare(
                     comparator, paths, pair, options, frames=several, flat=flat, digests=digests
                 )
             distance = verdict.residual
-            near = comparator.accepts(verdict, limit, preset)
+            near, agree = comparator.accepts(verdict, limit, preset), True
         else:
             nearest = make_engine(comparator, pair, options).nearest(np.array([0]), 1)
             distance = float(nearest.distance[0, 0])
-            near = distance <= limit and frames_agree
+            near, agree = distance <= limit, frames_agree
         duplicate = digests[0] == digests[1] or are_duplicates(
-            left_facts, right_facts, near=near, as_figures=isinstance(comparator, Recipe)
+            left_facts,
+            right_facts,
+            near=near and agree,
+            as_figures=isinstance(comparator, Recipe),
         )
-        comparisons.append(_comparison(comparator, distance, limit, duplicate=duplicate))
+        if duplicate and distance == np.inf:
+            distance = 0.0  # too plain to be aligned, and equal
+        remark = ""
+        if digests[0] != digests[1]:
+            facts = left_facts, right_facts
+            too_far = distance > limit
+            remark = _remark(comparator, *facts, distance, agree, too_far, duplicate=duplicate)
+        comparisons.append(_comparison(comparator, distance, limit, duplicate, remark))
+    verified = (c for c in comparisons if c.duplicate and isinstance(c.comparator, Recipe))
+    if roles and profile is None and (first := next(verified, None)):
+        member = _member(left_query, right_query, first.comparator, preset, options)
+        comparisons = [
+            replace(one, member=member) if isinstance(one.comparator, Recipe) else one
+            for one in comparisons
+        ]
     return Comparisons(left_query.name, right_query.name, comparisons)
 
 
+def _member(
+    left: Query, right: Query, recipe: Comparator, preset: Preset, options: RunOptions
+) -> Member | None:
+    """What the right picture is to the left one, as `known` tells."""
+    quiet = replace(options, executor="threads", jobs=1, progress=Silent())
+    paths = right.path or right.name, left.path or left.name
+    matches = known(*paths, recipe, preset=preset, k=1, options=quiet).answers[0].matches
+    return matches[0].member if matches else None
+
+
+def _remark(
+    comparator: Comparator,
+    left: ImageFacts,
+    right: ImageFacts,
+    distance: float,
+    frames_agree: bool,
+    too_far: bool,
+    *,
+    duplicate: bool,
+) -> str:
+    """What decided beside the score, of two files with different bytes."""
+    if left.flat or right.flat:
+        plain = "too small or too plain to be compared by more than pixels"
+        if not duplicate and (distance == np.inf or not isinstance(comparator, Recipe)):
+            return f"{plain}, which differ"
+        equal = left.pixel_digest is not None and left.pixel_digest == right.pixel_digest
+        return f"{plain}, which are equal" if duplicate and equal else ""
+    if duplicate:
+        return ""
+    if left.damage and right.damage:
+        return "both are damaged, so nothing tells what they should show"
+    if comparison_kind(left) != comparison_kind(right):
+        return "raw files, films and documents are compared with their like alone"
+    if not (too_far or frames_agree):
+        return "their frames differ"
+    if distance == np.inf:
+        return "they show nothing alike that could be laid upon each other"
+    if not isinstance(comparator, Recipe):
+        return ""
+    if too_far:
+        return "laid upon each other, a part of them differs"
+    return "they have too little in common for this preset"
+
+
 def _comparison(
-    comparator: Comparator, distance: float, limit: float, *, duplicate: bool
+    comparator: Comparator, distance: float, limit: float, duplicate: bool, remark: str
 ) -> Comparison:
     scale = comparator.scale
     return Comparison(
@@ -163,4 +237,5 @@ def _comparison(
         scale.similarity(distance),
         scale.score(limit),
         duplicate,
+        remark,
     )
