@@ -253,8 +253,10 @@ def _named_files(decisions: Decisions, name: str, options: RunOptions) -> set[st
 def _keys(files: Iterable[DecidedFile], name: str) -> set[str]:
     keys = {key for file in files for key in file.keys}
     if not keys:
+        there = os.path.lexists(name)
         raise UsageError(
-            f"no file {name}, and nothing was decided of one", "imgsim decisions list shows names"
+            f"nothing was decided of {name}" if there else f"no file {name}, nor a decision on one",
+            "imgsim decisions list shows names",
         )
     return keys
 
