@@ -112,8 +112,16 @@ def test_list_forget_import_merge(run: Run, photos: Path) -> None:
     assert run("decisions", "forget", "small.jpg")[0] == 0  # by its old path
     _, out, _ = run("decisions", "list")
     assert "small.jpg" not in out
+    assert "do not count" in run(*FIND, "--check")[2]
     assert run("decisions", "forget", "--all")[0] == 0
     assert run("decisions", "list")[1] == ""
+    assert "do not count" not in run(*FIND, "--check")[2]
+
+
+def test_decisions_on_other_files_are_not_spoken_of(run: Run, photos: Path) -> None:
+    assert run("decisions", "add", "keep-all", "a.jpg", "copy.jpg", *THREADS)[0] == 0
+    code, out, err = run("find-dupes", "small.jpg", *THREADS, "-f", "json")
+    assert (code, json.loads(out)["decided_pairs"], "decisions" in err) == (0, 0, False)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import click
 
 from imgsim.cli.terminal import Terminal
 from imgsim.decisions.store import Decisions, default_path
-from imgsim.errors import UsageError
+from imgsim.errors import DecisionsUnusable, UsageError
 
 decisions_option = click.option(
     "--decisions",
@@ -60,9 +60,9 @@ def say_that_own_do_not_count(terminal: Terminal, gate: str) -> None:
     """Say that a gate does not take the user's own decisions into account, if there are any."""
     path = default_path()
     try:
-        there = path is not None and path.stat().st_size > 0
-    except OSError:
-        there = False
+        there = path is not None and len(Decisions(path))
+    except DecisionsUnusable:
+        there = True  # nobody knows how many
     if there:
         terminal.summary(
             f"your own decisions do not count with {gate}; --decisions FILE names some"

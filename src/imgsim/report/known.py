@@ -199,4 +199,4 @@ def known_summary(
     text = f"{known} of {count(answers, 'file')} known"
     text = f"{text}, {not_read} not read" if not_read else text
     text = f"{text}, {unverified} unverified" if unverified else text
-    return text if decided is None else f"{text}; {count(decided, 'pair')} left out by decisions"
+    return f"{text}; {count(decided, 'pair')} left out by decisions" if decided else text

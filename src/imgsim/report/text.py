@@ -340,7 +340,7 @@ def mask_lines(result: Duplicates | Leaks) -> Iterator[str]:
 
 
 def decided_lines(result: Duplicates | Leaks, hint: str = "") -> Iterator[str]:
-    """Yield how many pairs are left out since a person decided on them.
+    """Yield how many pairs are left out since a person decided on them, if any are.
 
     Parameters
     ----------
@@ -349,7 +349,7 @@ def decided_lines(result: Duplicates | Leaks, hint: str = "") -> Iterator[str]:
         How to see them.
     """
     pairs = result.decided_pairs
-    if pairs is None:
+    if not pairs:
         return
     text = f"{count(pairs, 'pair')} left out by decisions"
     if isinstance(result, Duplicates):
@@ -357,7 +357,7 @@ def decided_lines(result: Duplicates | Leaks, hint: str = "") -> Iterator[str]:
             text += f", {count(len(result.decided_groups), 'whole group')} of them"
         if any(m.decided for group in result.groups for m in group.members):
             text = f"{count(pairs, 'pair')} decided before, shown by --all"
-        elif pairs and hint:
+        elif hint:
             text += f"; {hint}"
     yield text
 
