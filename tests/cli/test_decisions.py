@@ -118,6 +118,17 @@ def test_list_forget_import_merge(run: Run, photos: Path) -> None:
     assert "do not count" not in run(*FIND, "--check")[2]
 
 
+def test_what_is_no_duplicate_is_no_copy_among_folders(run: Run, photos: Path) -> None:
+    (photos / "other").mkdir()
+    (photos / "small.jpg").rename(photos / "other" / "small.jpg")
+    copies = "1 of 1 file of ./other is a copy of a file in ."
+    assert copies in run(*FIND)[2]
+    for name in ("a.jpg", "copy.jpg"):
+        files = name, "other/small.jpg"
+        assert run("decisions", "add", "not-duplicates", *files, *THREADS)[0] == 0
+    assert "of ./other" not in run(*FIND, "--all")[2]
+
+
 def test_decisions_on_other_files_are_not_spoken_of(run: Run, photos: Path) -> None:
     assert run("decisions", "add", "keep-all", "a.jpg", "copy.jpg", *THREADS)[0] == 0
     code, out, err = run("find-dupes", "small.jpg", *THREADS, "-f", "json")

@@ -43,7 +43,8 @@ def folder_pairs(duplicates: Duplicates) -> list[FolderPair]:
     """Count the copies of each pair of folders, the most first.
 
     Of the two the one comes first that loses more files if the copies are removed. Parts, pictures
-    with something around or laid over them and damaged files are no copies.
+    with something around or laid over them, damaged files and what was decided to be no duplicate
+    of the kept file are no copies.
     """
     removed: Counter[tuple[str, str]] = Counter()
     copies: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -80,7 +81,7 @@ def _place(folder: str) -> bytes:
 
 
 def _is_copy(member: Member) -> bool:
-    if member.kind == "damaged":
+    if member.kind == "damaged" or (member.decided and member.decision == "not-duplicates"):
         return False
     lies = member.transform
     return lies is None or (lies.kind in ("same", "turned", "mirrored") and not lies.overlay)
