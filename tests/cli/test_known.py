@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -90,6 +91,7 @@ def test_text_lines_and_tables(imgsim, folders: tuple[Path, Path]) -> None:
         "known      new/same.jpg\n     100%  archive/63.jpg\n           exact copy\n" in done.stdout
     )
     assert "not known  new/other.jpg" in done.stdout
+    assert re.search(r"  damaged copy: \d+ % of its rows decode", done.stdout)
     assert "not read   new/no picture.jpg" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "7 of 9 files known" not in done.stdout

@@ -41,6 +41,8 @@ def relation_and_why(member: Member, other: str) -> str:
     text, why = relation_text(member), why_of(member, other)
     if member.role in ("exact", "pixels") or not why:
         return text
+    if member.role == "damaged":  # in the words before
+        why = why.removeprefix("damaged: ")
     return f"{text} ({why})" if why.startswith("not sure") else f"{text}: {why}"
 
 
