@@ -87,6 +87,15 @@ def test_blanks_and_line_ends_are_part_of_a_name_where_there_is_such_a_file(plac
     assert manifest.labels == ("x", "y", "z")
 
 
+def test_what_is_gone_is_named_where_its_folder_is(place, monkeypatch) -> None:
+    monkeypatch.chdir(place)
+    written(place / "train/list.txt", b"b.jpg\ntrain/gone.jpg\ngone.jpg\nno/gone.jpg\n")
+    paths = read_manifest("train/list.txt").paths
+    assert [Path(path).as_posix() for path in paths] == [
+        "train/b.jpg", "train/gone.jpg", "train/gone.jpg", "train/no/gone.jpg",
+    ]  # fmt: skip
+
+
 def test_lines_of_json_may_lack_fields_and_have_others(place) -> None:
     lines = [{"path": "a.jpg", "group": None}, {"path": "b", "objects": {"n": [1]}, "group": "g"}]
     text = "\n".join(map(json.dumps, lines))

@@ -188,9 +188,10 @@ def path_column(names: Sequence[str]) -> str | None:
 
 
 def place_of(path: str, folders: Sequence[str]) -> str:
-    """Return where a path of a list is: below the first folder where it is there, else the first.
+    """Return where a path of a list is: below the first folder where it is there.
 
-    Blanks around it count only if there is such a file.
+    Of one that is gone, below the first where its own folder is there, else the first. Blanks
+    around it count only if there is such a file.
 
     Parameters
     ----------
@@ -206,7 +207,8 @@ def place_of(path: str, folders: Sequence[str]) -> str:
         there = next((place for place in places if is_there(place)), None)
         if there is not None:
             return there
-    return places[0]
+    beside = (place for place in places if os.path.isdir(os.path.dirname(place) or "."))
+    return next(beside, places[0])
 
 
 def is_there(place: str) -> bool:
