@@ -258,6 +258,8 @@ def test_all_that_is_gone_and_may_match_is_named_the_nearest_first(there: Path, 
         "old/91.jpg", "old/90 part.png",
     ]  # fmt: skip
     assert "1 image unverified" in done.stderr
+    assert "may match old/91.jpg\n  new/91 small.jpg: may match old/90 part.png\n" in done.stderr
+    assert "-v" not in done.stderr
     assert "1 image could not be compared" in done.stderr
 
 

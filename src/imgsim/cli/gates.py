@@ -53,7 +53,8 @@ def fails_strictly(
     if unverified:
         parts.append(f"{count(unverified, 'image')} could not be compared with the index")
     if parts:
-        above = (skipped or damaged or not_compared or not_checked) and terminal.verbosity >= 0
+        listed = skipped or damaged or not_compared or not_checked or unverified
+        above = listed and terminal.verbosity >= 0
         named = "see the list above" if above else "-v names them"
         terminal.error(f"{', '.join(parts)} (--strict)", named)
     return bool(parts)

@@ -281,16 +281,17 @@ def find_dupes_summary(
 
 
 def unverified_lines(pairs: Sequence[NotCompared], verbose: bool) -> Iterator[str]:
-    """Yield how many images could not be compared with a file of an index; all if `verbose`."""
+    """Yield which images could not be compared with files of an index, as `skipped_lines` does."""
     if pairs:
         images = len({pair.left for pair in pairs})
         yield (
             f"{count(images, 'image')} unverified: a file of the index that may match is gone,"
             " was changed, or cannot be read"
         )
-        for pair in pairs if verbose else pairs[:1]:
+        every = verbose or len(pairs) <= _SHOWN_SKIPPED
+        for pair in pairs if every else pairs[:1]:
             yield f"  {printable(pair.left)}: may match {printable(pair.right)}"
-        if len(pairs) > 1 and not verbose:
+        if not every:
             yield "  (-v names them all)"
 
 
