@@ -106,7 +106,7 @@ def test_text_lines_and_tables(imgsim, folders: tuple[Path, Path]) -> None:
         csv.DictReader(io.StringIO(imgsim("known", new, "--in", archive, "-f", "csv").stdout))
     )
     assert {Path(r["path"]).name: r["role"] for r in rows}["part.jpg"] == "cropped"
-    assert {Path(r["path"]).name: r["known"] for r in rows}["other.jpg"] == "false"
+    assert {Path(r["path"]).name: r["known"] for r in rows}["other.jpg"] == "False"  # as in all CSV
     assert {Path(r["path"]).name: r["known"] for r in rows}["no picture.jpg"] == ""
 
 

@@ -163,8 +163,6 @@ def known_csv(known: Known) -> Iterator[str]:
         document = answer_document(answer, known.archive.comparator.scale)
         for match in document["matches"] or [{}]:
             row = {**document, **match, "path": document["path"], "match": match.get("path")}
-            row["known"] = "" if answer.reason else str(answer.known).lower()
-            row["judged"] = str(answer.judged).lower()
             row["changes"] = " ".join(match.get("changes", ()))
             bytes_of = document.get("path_bytes"), match.get("path_bytes")
             yield csv_row([*(row.get(name) for name in _COLUMNS), *bytes_of])
