@@ -49,6 +49,30 @@ def test_a_picture_is_not_replaced(arguments: tuple[str, ...], target: str, fold
     assert sorted(os.listdir(folder)) == ["1.png", "2.png", "3.png"]
 
 
+def test_a_picture_has_the_name_of_one(folder: Path, capfd) -> None:
+    for words in (["cluster", "--map"], ["cluster", "--numbers"], ["sort", "--sheet"]):
+        assert main([words[0], "photos", *FAST, words[1], "map.txt"]) == 2
+        assert "map.txt does not end as a PNG" in capfd.readouterr().err
+    assert not Path("map.txt").exists()
+
+
+def test_lists_of_leaks_go_to_standard_output(folder: Path, photo, capfd) -> None:
+    Path("valid").mkdir()
+    photo(1).save("valid/1.png")
+    photo(4).save("valid/4.png")
+    words = ["leaks", "photos", "valid", *FAST]
+    assert main([*words, "--drop-list", "-"]) == 1
+    assert capfd.readouterr().out == "photos/1.png\n"
+    assert main([*words, "--write-splits", "-", "-o", "leaks.txt"]) == 1
+    assert capfd.readouterr().out.startswith("path,split\n")
+    assert "valid/1.png" in Path("leaks.txt").read_text()
+    for more in (["-f", "json"], ["--write-splits", "-"]):
+        assert main([*words, "--drop-list", "-", *more]) == 2
+        said = capfd.readouterr()
+        assert (said.out, "go to standard output both" in said.err) == ("", True)
+    assert not Path("-").exists()
+
+
 def test_force_and_what_imgsim_drew_itself(folder: Path, capfd) -> None:
     words = ["matches", "photos", *FAST, "--montage", "sheet.png"]
     assert main(words) == 0

@@ -12,7 +12,7 @@ from imgsim.cli.make import check_paths, make_method, make_run_options, read_lab
 from imgsim.cli.method_options import device_options, method_option
 from imgsim.cli.options import (
     all_of,
-    check_folder_exists,
+    check_picture_name,
     discover_options,
     format_option,
     number_option,
@@ -106,17 +106,13 @@ _query_options = all_of(
     "--map",
     "map_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    callback=check_folder_exists,
+    callback=check_picture_name,
     metavar="FILE.png",
     help="Draw a map of the images.",
 )
-@click.option(
+@picture_option(
     "--numbers",
-    type=click.Path(dir_okay=False, path_type=Path),
-    callback=check_folder_exists,
-    metavar="FILE.png",
-    help="Draw how the number of clusters was chosen: inertia and silhouette of all that were"
-    " tried.",
+    "Draw how the number of clusters was chosen: inertia and silhouette of all that were tried.",
 )
 @click.option(
     "--sheets",

@@ -10,7 +10,7 @@ import click
 from imgsim.cli.make import make_method
 from imgsim.cli.method_options import device_options, method_option
 from imgsim.cli.options import (
-    check_folder_exists,
+    check_picture_name,
     decode_option,
     text_or_json_option,
     writing_options,
@@ -30,7 +30,7 @@ from imgsim.read.options import RunOptions
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    callback=check_folder_exists,
+    callback=check_picture_name,
     metavar="FILE.png",
     help="Lay the maps over both images, side by side.",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from imgsim.cli.options import (
     walk_options,
     writing_options,
 )
-from imgsim.cli.output import write, write_bytes
+from imgsim.cli.output import write, write_bytes, write_paths
 from imgsim.cli.spreadsheet import table
 from imgsim.cli.terminal import Terminal, paint
 from imgsim.errors import UsageError
@@ -80,7 +80,8 @@ if TYPE_CHECKING:
     "--drop-list",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Write the files to drop from the larger split so that no leak remains, one a line.",
+    help="Write the files to drop from the larger split so that no leak remains, one a line; with -"
+    " to standard output, and no leaks.",
 )
 @click.option(
     "--write-splits",
@@ -145,6 +146,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
     profile = given.pop("profile")
     wanted["profile"] = read_profile(profile) if profile else None
     output = {n: given.pop(n) for n in ("format", "output", "drop_list", "no_timing")}
+    alone = _is_output(output, {"--drop-list": output["drop_list"], "--write-splits": write_splits})
     strict, exit_zero = given.pop("strict"), given.pop("exit_zero")
     allow_missing = given.pop("allow_missing")
     decisions = read_decisions(given.pop("decisions"), own=False)
@@ -171,10 +173,10 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         shown = marked = mark_new_leaks(leaks, known, divided)
     if chosen.shows_only_new(output["format"]):
         shown = only_new_leaks(marked)
-    _write_leaks(shown, **output)
+    _write_leaks(shown, alone=alone, **output)
     if leaks.corrected is not None and not leaks.corrected.empty:
         manifests = [one for one in splits if isinstance(one, Manifest)]
-        write_bytes(corrected_csv(leaks, manifests), write_splits)
+        _write_list(corrected_csv(leaks, manifests), write_splits)
     for line in leaks_summary(leaks, verbose=terminal.verbosity > 0):
         terminal.summary(line)
     told = [leak.new is True for leak in marked.leaks]
@@ -232,7 +234,13 @@ def _page(leaks: Leaks) -> Iterable[str]:
 
 
 def _write_leaks(
-    leaks: Leaks, *, format: str, output: str | None, drop_list: str | None, no_timing: bool
+    leaks: Leaks,
+    *,
+    alone: bool,
+    format: str,
+    output: str | None,
+    drop_list: str | None,
+    no_timing: bool,
 ) -> None:
     from imgsim.report import annotations
     from imgsim.report import leaks as report
@@ -245,6 +253,32 @@ def _write_leaks(
         "sarif": lambda: annotations.leaks_sarif(leaks),
         "github": lambda: annotations.leaks_github(leaks),
     }
-    write(writers[format](), output, for_programs=format != "text")
+    if not alone:
+        write(writers[format](), output, for_programs=format != "text")
     if drop_list is not None:
-        write_bytes(b"".join(os.fsencode(path) + b"\n" for path in leaks.drop), Path(drop_list))
+        _write_list(b"".join(os.fsencode(path) + b"\n" for path in leaks.drop), Path(drop_list))
+
+
+def _is_output(output: Mapping[str, Any], lists: Mapping[str, object]) -> bool:
+    """Return whether a list goes to standard output, and the leaks as text then nowhere.
+
+    Raises
+    ------
+    UsageError
+        Something else was to go there too.
+    """
+    there = [option for option, file in lists.items() if str(file) == "-"]
+    if there and output["output"] in (None, "-") and output["format"] != "text":
+        there.append("the leaks")
+    if len(there) > 1:
+        raise UsageError(
+            f"{' and '.join(there)} go to standard output both", "write one of them to a file"
+        )
+    return bool(there) and output["output"] in (None, "-")
+
+
+def _write_list(data: bytes, file: Path) -> None:
+    if str(file) == "-":
+        write_paths([data])
+    else:
+        write_bytes(data, file)

@@ -72,6 +72,16 @@ def check_folder_exists(
     return value
 
 
+def check_picture_name(
+    ctx: click.Context, param: click.Parameter, value: Path | None
+) -> Path | None:
+    """Refuse the name of another kind of file for a picture, which is a PNG."""
+    is_device = value is not None and value.exists() and not value.is_file()
+    if value is not None and value.suffix.lower() != ".png" and not is_device:
+        raise UsageError(f"{value} does not end as a PNG, which is drawn", f"{value.stem}.png")
+    return check_folder_exists(ctx, param, value)
+
+
 def format_option(formats: Sequence[str], help: str | None = None) -> Callable[[F], F]:
     """Return the option ``--format``, text by default; where CSV is one, with ``--spreadsheet``."""
     option = click.option(
@@ -310,7 +320,7 @@ def picture_option(name: str, help: str) -> Callable[[F], F]:
     return click.option(
         name,
         type=click.Path(dir_okay=False, path_type=Path),
-        callback=check_folder_exists,
+        callback=check_picture_name,
         metavar="FILE.png",
         help=help,
     )
