@@ -53,6 +53,12 @@ def test_compare_fits_80_columns_with_every_threshold_and_remark(name: str) -> N
         assert line.endswith(comparator.remark(row.distance))
 
 
+def test_a_distance_of_one_is_a_bit() -> None:
+    assert [score_text(registry.parse("phash"), bits) for bits in (0, 1, 2)] == [
+        "0 bits", "1 bit", "2 bits",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_matches_leave_half_the_line_for_paths(name: str) -> None:
     comparator = registry.parse(name)

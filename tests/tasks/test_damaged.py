@@ -25,6 +25,7 @@ from imgsim.read.discover import DiscoverOptions
 from imgsim.read.majority import ComparisonBatch
 from imgsim.report.annotations import leaks_sarif
 from imgsim.report.document import find_dupes_document
+from imgsim.report.leaks import leaks_text
 from imgsim.report.text import find_dupes_summary, find_dupes_text
 from imgsim.tasks.find_duplicates import Duplicates
 
@@ -157,6 +158,7 @@ def test_a_leak_of_a_damaged_file(jpeg: bytes, tmp_path: Path) -> None:
     folders = [str(tmp_path / name) for name in ("train", "valid")]
     leaks = find_leaks(folders, options=THREADS)
     assert [[m.kind for m in leak.matches] for leak in leaks.leaks] == [["damaged"]]
+    assert "\n  damaged 9" in "".join(leaks_text(leaks))
     results = json.loads("".join(leaks_sarif(leaks)))["runs"][0]["results"]
     assert [r["ruleId"] for r in results] == ["leak-damaged"]
     (tmp_path / "train/x.jpg").write_bytes(hidden(jpeg) + b"\0")

@@ -69,7 +69,7 @@ def _leak_lines(leak: Leak, leaks: Leaks, paint: Paint) -> Iterator[str]:
         alike = percent(member_similarity(match, leaks.comparator.scale))
         score = score_text(leaks.comparator, match.distance or 0.0)
         kind = paint(f"{match.kind:6}", _KIND_COLOURS[match.kind])
-        room = 12 - max(6, len(match.kind))
+        room = max(6, 12 - max(6, len(match.kind)))
         yield f"  {kind}{alike:>{room}} {score:>12}  {printable(match.picture.file.path)}\n"
         if other_label(leak, match):
             yield f"  {'':26}label {printable(match.label or '')}\n"

@@ -38,7 +38,7 @@ def score_text(comparator: Comparator, distance: float) -> str:
     if not math.isfinite(score):
         return "no match"
     if scale.unit == "bits":
-        return f"{score:.0f} bits"
+        return count(round(score), "bit")
     return f"{scale.unit} {score:.4g}" if scale.better == "lower" else f"{scale.unit} {score:.5f}"
 
 
@@ -68,7 +68,8 @@ def _score_columns(comparator: Comparator, match: Match) -> str:
     score, alike = _score_and_similarity(comparator, match)
     if match.verdict in (None, "copy"):
         return f"{score:>15} {alike:>5}"
-    return f"{f'{match.verdict} {match.hash_bits:3} bits':>21}"
+    bits = "bit" if match.hash_bits == 1 else "bits"
+    return f"{f'{match.verdict} {match.hash_bits:3} {bits}':>21}"
 
 
 def _score_and_similarity(comparator: Comparator, match: Match) -> tuple[str, str]:
@@ -86,7 +87,7 @@ def match_captions(comparator: Comparator, match: Match) -> list[str]:
     if match.member is not None:
         return [relation_text(match.member), score_text(comparator, match.distance)]
     if match.verdict is not None:
-        return [match.verdict, f"hash {match.hash_bits} bits"]
+        return [match.verdict, f"hash {count(match.hash_bits or 0, 'bit')}"]
     score, alike = _score_and_similarity(comparator, match)
     return [alike, score]
 
