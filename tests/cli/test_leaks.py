@@ -14,9 +14,11 @@ from urllib.parse import unquote, unquote_to_bytes
 
 import jsonschema
 import pytest
+from PIL import Image, ImageOps
 
 from imgsim.cli.main import main
 from imgsim.pictures.fixed_camera import write_camera_frames
+from imgsim.pictures.generate import landscape
 from imgsim.schemas import schema
 
 TEXT = {"type": "string", "minLength": 1}
@@ -140,6 +142,33 @@ def test_every_format_tells_the_same(imgsim, data: Path) -> None:
     assert len(lines) == len(leaks)
     assert sum("file=valid/100%25%2C a%3Ab\\nü.jpg,title=data leak::" in one for one in lines) == 1
     assert all(line.startswith("::warning file=valid/") for line in lines)
+
+
+def test_a_flip_is_told_from_a_crop(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "valid"):
+        Path(split).mkdir()
+    for seed in range(4):
+        picture = Image.fromarray(landscape(seed, 320, 240))
+        picture.save(f"train/{seed}.png")
+        if seed == 0:
+            ImageOps.mirror(picture).save("valid/0.jpg")
+        elif seed == 1:
+            picture.crop((40, 30, 290, 220)).save("valid/1.jpg")
+        elif seed == 2:
+            picture.save("valid/2.bmp")
+    words = ["leaks", "train", "valid", "--executor", "threads"]
+    assert main([*words, "-f", "json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, schema("imgsim.leaks/1"))
+    matches = [leak["matches"][0] for leak in document["leaks"]]
+    assert [(one["role"], one["changes"], one["why"]) for one in matches] == [
+        ("near", ["mirrored"], "mirrored"),
+        ("near", ["cropped"], "a part of that file"),
+        ("pixels", [], None),
+    ]
+    assert main(words) == 1
+    assert capsys.readouterr().out.count(f"\n{'':28}a part of that file\n") == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")

@@ -35,11 +35,20 @@ from imgsim.report.text import (
 )
 from imgsim.report.units import count, percent
 from imgsim.tasks.leaks.results import GroupLeak, Leak, Leaks
-from imgsim.types import Member
+from imgsim.types import ROLES, Member, Role
 
 _KIND_COLOURS = {"exact": "red", "pixels": "red", "near": "yellow", "damaged": "yellow"}
 _MATCH_COLUMNS = ("kind", "score", "similarity", "width", "height", "bytes", "digest")
-_LAST_COLUMNS = ("new", "label", "match_label")
+_LAST_COLUMNS = ("new", "label", "match_label", "role", "changes", "why")
+
+_LIES: dict[str, tuple[Role, str]] = {
+    "crop": ("inset", "it shows that file as a part"),
+    "inset": ("cropped", "a part of that file"),
+    "turned": ("turned", "turned by quarters"),
+    "mirrored": ("mirrored", "mirrored"),
+    "warped": ("rotated", "turned by an angle, or seen from aside"),
+}
+"""What a leak is to its match, by the kind of transform that lays the match upon it."""
 
 
 def leaks_text(leaks: Leaks, paint: Paint = lambda text, colour: text) -> Iterator[str]:
@@ -71,11 +80,36 @@ def _leak_lines(leak: Leak, leaks: Leaks, paint: Paint) -> Iterator[str]:
         kind = paint(f"{match.kind:6}", _KIND_COLOURS[match.kind])
         room = max(6, 12 - max(6, len(match.kind)))
         yield f"  {kind}{alike:>{room}} {score:>12}  {printable(match.picture.file.path)}\n"
+        if seen := _seen(match):
+            yield f"  {'':26}{', '.join(seen.values())}\n"
         if other_label(leak, match):
             yield f"  {'':26}label {printable(match.label or '')}\n"
     if leak.matched > len(leak.matches):
         yield f"  {'':26}and {leak.matched - len(leak.matches)} more\n"
     yield "\n"
+
+
+def _seen(match: Member) -> dict[Role, str]:
+    """How a leak differs from a match, as far as the alignment of the two tells: roles in words."""
+    lies = match.transform
+    if lies is None or match.kind in ("exact", "pixels"):
+        return {}
+    seen = dict([_LIES[lies.kind]] if lies.kind in _LIES else [])
+    (a, b, _), (c, d, _), _ = lies.matrix
+    if a * d < b * c:
+        seen["mirrored"] = "mirrored"
+    if lies.overlay:
+        seen["overlaid"] = "words or marks over one of the two"
+    return {role: seen[role] for role in ROLES if role in seen}
+
+
+def _relation_document(match: Member) -> dict[str, Any]:
+    """What a leak is to a match: nothing is measured, so it is `near` with what was seen."""
+    if match.kind in ("exact", "pixels"):
+        return {"role": match.kind, "changes": [], "why": None}
+    role = "damaged" if match.kind == "damaged" else "near"
+    seen = _seen(match)
+    return {"role": role, "changes": list(seen), "why": ", ".join(seen.values()) or None}
 
 
 def other_label(leak: Leak, match: Member) -> bool:
@@ -164,6 +198,7 @@ def _leak_document(leak: Leak, leaks: Leaks) -> dict[str, Any]:
         "matches": [
             {
                 **member_document(match, scale),
+                **_relation_document(match),
                 "split": match.picture.file.root,
                 "label": match.label,
             }
@@ -203,6 +238,7 @@ def leaks_csv(leaks: Leaks) -> Iterator[str]:
             row = [document["split"], document["path"], leak.matched, match["split"]]
             values = [match[name] for name in _MATCH_COLUMNS]
             values += [leak.new, leak.label, match["label"]]
+            values += [match["role"], " ".join(match["changes"]), match["why"]]
             yield csv_row([*row, match["path"], *values])
 
 
