@@ -200,6 +200,7 @@ def test_exit_codes(imgsim, data: Path, tmp_path: Path, capsys) -> None:
     leaking = imgsim("leaks", train, valid, "--drop-list", drop)
     assert leaking.returncode == 1
     assert "also stand in train" in leaking.stderr
+    assert "cut pictures as leaks, and other shots of a place; --preset" in leaking.stderr
     assert "skipped 1 file" in leaking.stderr
     dropped = drop.read_text().splitlines()
     assert dropped

@@ -311,7 +311,10 @@ def leaks_summary(leaks: Leaks, *, verbose: bool = False, timing: bool = True) -
         yield f"corrected splits: {count(leaks.corrected.moved, 'file')} moved; {sizes_text}"
     yield from verdict_lines(leaks)
     if leaks.preset == "loose" and isinstance(leaks.comparator, Recipe):
-        yield "loose counts edited, covered and cut pictures as leaks; --preset normal: copies only"
+        yield (
+            "loose counts edited, covered and cut pictures as leaks, and other shots of a place;"
+            " --preset normal: copies only"
+        )
     yield from mask_lines(leaks)
     yield from decided_lines(leaks)
     yield from not_judged_lines(leaks.not_judged, verbose)
