@@ -110,6 +110,8 @@ def test_a_rule_over_two_folders_shows_what_it_does_and_is_taken_back(
 ) -> None:
     page = tab.page
     tab.press("r")
+    heading = "() => getComputedStyle(document.querySelector('#dialog-title'))"
+    assert page.evaluate(f"{heading}.outlineStyle") == "none"
     page.get_by_label("One folder", exact=True).fill(str(photos / "camera"))
     page.get_by_label("The other folder").fill(str(photos / "phone"))
     tab.until_text(".preview", "2 groups would be answered, 3 files may go")
@@ -139,6 +141,12 @@ def test_search_filters_and_ways_to_compare(tab: Tab) -> None:
     assert tab.violations() == []
     tab.press("z")
     tab.until("() => document.querySelectorAll('img.sharp').length === 2")
+    page.evaluate(
+        "() => (document.querySelectorAll('.zoom-pane bdi')[1].textContent += ' long'.repeat(60))"
+    )
+    rooms = "[...document.querySelectorAll('.zoom-room')].map((r) => r.getBoundingClientRect())"
+    left, right = page.evaluate(f"() => {rooms}")
+    assert (left["top"], left["height"]) == (right["top"], right["height"])
     places = "() => [...document.querySelectorAll('.zoom-room > img')].map((i) => i.style.left)"
     before = page.evaluate(places)
     page.locator(".zoom-room").first.press("ArrowRight")
