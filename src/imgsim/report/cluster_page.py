@@ -43,9 +43,11 @@ body { max-width: none }
   width: calc(100% * var(--s)); height: calc(100% * var(--s)); image-rendering: pixelated }
 #map em { left: calc(var(--l) * var(--s) * 1% + var(--x) * 1px); font: bold 16px system-ui;
   top: calc(var(--t) * var(--s) * 1% + var(--y) * 1px);
-  transform: translate(calc(-100% - 16px), calc(-100% - 16px));
+  transform: translate(var(--h), var(--v)); --h: calc(-100% - 16px); --v: calc(-100% - 16px);
   padding: 1px 6px; color: #000; background: #fffd; border: 1px solid #000; border-radius: 5px;
   z-index: 2 }
+#map em.after { --h: 16px }
+#map em.below { --v: 16px }
 #map b { position: absolute; width: 36px; height: 36px; margin: -18px; box-sizing: border-box;
   border-width: 3px; border-style: solid }
 #map b, .sheet div, #tip div { background-position: center; background-size: contain;
@@ -88,6 +90,11 @@ const arrange = () => {
     if (!free) continue
     const key = i + ',' + j
     if (taken.has(key)) taken.get(key).push(at); else taken.set(key, [at]) }
+  // a number stands to the upper left of its image, but not beyond the edge of the map
+  for (const em of map.querySelectorAll('em')) {
+    const at = name => +em.style.getPropertyValue(name)
+    em.classList.toggle('after', at('--l') * wide < em.offsetWidth + 16)
+    em.classList.toggle('below', at('--t') * high < em.offsetHeight + 16) }
   arranged = s }
 const show = () => { for (const [k, v] of [['--s', s], ['--x', x], ['--y', y]])
   map.style.setProperty(k, v)
