@@ -147,6 +147,8 @@ def test_compare_is_a_table_and_a_document(imgsim, demo) -> None:
     for name in ("kind", "role", "changes", "why", "transform"):
         assert alike[name] == match[name]
     assert match["role"]
+    told = imgsim("compare", left, right, "-m", "auto").stdout
+    assert "\nthe second is to the first: copy" in told
     auto = imgsim("compare", folder / made.groups[2][0], right, "-m", "auto")
     assert "no match    0.0%  no " in auto.stdout
     assert "they show nothing alike that could be laid upon each other\n" in auto.stdout

@@ -166,8 +166,8 @@ def compare_text(left: str, right: str, comparisons: Sequence[Comparison]) -> It
         which = "" if len(names) == len(comparisons) else f"{', '.join(names)}: "
         yield f"\n{fill(which + remark, 80)}\n"
     if member := next((one.member for one in comparisons if one.member), None):
-        told = f"{printable(right)}: {relation_and_why(member, printable(left))}"
-        yield f"\n{fill(told, 80)}\n"
+        told = f"the second is to the first: {relation_and_why(member, 'the first')}"
+        yield f"\n{fill(printable(told), 80)}\n"
     yield (
         "\nsimilar: where the score lies between equal (100 %) and the method's farthest\n"
         "(0 %). It is no probability, and no two methods mean the same by a percentage.\n"
