@@ -5,7 +5,8 @@
 Every photo is saved as a JPEG of quality 85 to 96 with the newest file of all, and in three other
 versions: more compressed, noisy, grainy, softened, sharpened, brighter, larger and smaller ones,
 each made once of that JPEG (`copies`) and once of the pixels it was made of (`siblings`). No file
-has EXIF. Of siblings a PNG or a JPEG of quality 98 may be kept as well. Writes
+has EXIF. Of siblings a PNG or a JPEG of quality 98 may be kept as well. Of `exports` the first one
+is a HEIC file of quality 60 to 71 with the EXIF of a camera, which all others have got too. Writes
 benchmarks/results/kept-versions.json. The limits were chosen on photos 0 to 79.
 """
 
@@ -22,7 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import record
-from library import encoded, run
+from library import camera_exif, encoded, run
 from PIL import Image, ImageFilter
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
@@ -91,10 +92,10 @@ KINDS: dict[str, tuple[Change, str, int]] = {
     "enlarged": (_scaled(1.5), ".jpg", 92),
     "half": (_scaled(0.5), ".jpg", 92),
 }
-AS_GOOD = {"copies": (), "siblings": ("png", "quality 98")}
+AS_GOOD = {"copies": (), "siblings": ("png", "quality 98"), "exports": ()}
 
 
-def build(folder: Path, sources: Sequence[Path], seed: int, *, siblings: bool) -> dict[str, str]:
+def build(folder: Path, sources: Sequence[Path], seed: int, how: str) -> dict[str, str]:
     """Write versions of photos; the kind of each file, "" of the first one."""
     kinds = {}
     for number, source in enumerate(sources):
@@ -104,15 +105,18 @@ def build(folder: Path, sources: Sequence[Path], seed: int, *, siblings: bool) -
         size = int(image.width * SHRUNK), int(image.height * SHRUNK)
         pixels = np.asarray(image.resize(size, Image.Resampling.LANCZOS), np.float64)
         pixels = pixels + random.normal(0, random.choice([0, 1.5]), pixels.shape)
-        data = encoded(_image(pixels), ".jpg", int(random.integers(85, 97)))
+        first, least, exif = ".jpg", 85, b""
+        if how == "exports":
+            first, least, exif = ".heic", 60, camera_exif(_image(pixels), number, random)
+        data = encoded(_image(pixels), first, int(random.integers(least, least + 12)), exif)
         with Image.open(io.BytesIO(data)) as opened:
             decoded = np.asarray(opened.convert("RGB"), np.float64)
-        versions = [(f"{number:04}-z.jpg", "", data, NEWEST)]
+        versions = [(f"{number:04}-z{first}", "", data, NEWEST)]
         for place in random.permutation(len(KINDS))[:3]:
             kind = list(KINDS)[place]
             change, ending, quality = KINDS[kind]
-            changed = change(pixels if siblings else decoded, random)
-            data = encoded(_image(changed), ending, quality)
+            changed = change(pixels if how == "siblings" else decoded, random)
+            data = encoded(_image(changed), ending, quality, exif)
             versions.append((f"{number:04}-{place:02}{ending}", kind, data, OLDER + int(place)))
         for name, kind, data, when in versions:
             path = folder / name
@@ -143,7 +147,7 @@ def main() -> None:
     results = {}
     for name, as_good in AS_GOOD.items():
         with tempfile.TemporaryDirectory() as folder:
-            kinds = build(Path(folder), paths, given.seed, siblings=name == "siblings")
+            kinds = build(Path(folder), paths, given.seed, name)
             counts = kept(Path(folder), kinds)
         right = sum(counts[kind] for kind in ("the first version", *as_good))
         results[name] = {"groups": counts.total(), "right": right, "kept": dict(counts)}

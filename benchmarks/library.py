@@ -326,7 +326,7 @@ def _shot(
     if source.endswith(".jpg"):  # the source's own compression must not decide
         image = _scaled(image, 0.8, Image.Resampling.LANCZOS)
     heic = random.random() < HEIC_ORIGINALS
-    exif = b"" if stripped else _camera_exif(image, number, random)
+    exif = b"" if stripped else camera_exif(image, number, random)
     quality = int(random.integers(75, 90)) if heic else int(random.integers(85, 97))
     data = encoded(image, ".heic" if heic else ".jpg", quality, exif)
     name = f"IMG_{number:04}.HEIC" if heic else f"DSC_{number:04}.JPG"
@@ -382,7 +382,8 @@ def _copy(
     return Made(_write(where, copy, when), original, kind.name, kind.roles)
 
 
-def _camera_exif(image: Pixels, number: int, random: np.random.Generator) -> bytes:
+def camera_exif(image: Pixels, number: int, random: np.random.Generator) -> bytes:
+    """EXIF of a camera that took a picture of this size."""
     make, model = CAMERAS[random.integers(len(CAMERAS))]
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = make, model

@@ -12,7 +12,6 @@ from imgsim.errors import UsageError
 from imgsim.group.file_names import lies_aside, matches_folder, name_additions
 from imgsim.group.keep import (
     Candidate,
-    criteria_of,
     narrow,
     parse_keep,
     place_as_original,
@@ -31,7 +30,7 @@ def chosen(rules: list[str], *candidates: Candidate) -> tuple[str, str]:
     """The file that rules prefer, and the rule that decided."""
     left, decisive = list(candidates), ""
     for rule in parse_keep(rules):
-        fewer, _ = narrow(left, criteria_of(rule, left))
+        fewer, _ = narrow(left, rule.criteria)
         if len(fewer) < len(left):
             left, decisive = fewer, rule.text
     return left[0].picture.file.path, decisive
@@ -78,6 +77,15 @@ def test_of_heic_files_without_a_date_taken_the_least_compressed_one_comes_first
         for second, one in enumerate((small, large))
     ]
     assert chosen(["original"], *dated)[0] == "a"
+
+
+def test_of_what_a_camera_took_a_file_that_says_nothing_is_not_better_than_an_export() -> None:
+    """What has no metadata has lost them, and is no better; else it is, than what was edited."""
+    stripped = candidate("a", mtime_ns=2)
+    for camera, kept in ((CAMERA, "b"), ({}, "a")):
+        export = candidate("b", {**camera, "software": "GIMP 2.10"}, mtime_ns=1)
+        assert chosen(["original"], stripped, export)[0] == kept
+        assert chosen(["original"], export, stripped)[0] == kept
 
 
 def test_what_a_jpeg_was_before_decides_nothing() -> None:

@@ -174,6 +174,23 @@ def test_the_camera_counts_before_what_was_made_from_what() -> None:
     assert group.kept.file.path == "b.jpg"
 
 
+@pytest.mark.parametrize(("saved_by_program", "kept"), [("a", "b.heic"), ("", "a.jpg")])
+def test_a_jpeg_that_does_not_begin_as_cameras_write_was_made_from_one_that_does(
+    saved_by_program: str, kept: str
+) -> None:
+    """Whatever is likely by its compression; but what is sure by it counts first."""
+    pictures = [picture("a.jpg", mtime_ns=1), picture("b.heic", mtime_ns=2, format="HEIF")]
+    data = Metadata(make="Apple", model="iPhone", date_taken="2012-07-03T10:00:00")
+    both = {
+        one.digest: replace(data, is_jfif=one.digest[0] in saved_by_program) for one in pictures
+    }
+    for away, by_both in ((0.4, kept), (0.1, "a.jpg")):
+        steps = (away, away, 0.1, 3.0, 0.0, 0.0, 0.0, 0.0)
+        known = Known(differences={"ab": replace(EQUAL, steps=(steps, None))})
+        ((group,), _) = settle(pictures, known=known, metadata=both)
+        assert group.kept.file.path == by_both
+
+
 def test_who_does_not_match_the_kept_file_leaves() -> None:
     """All match c; b is kept, which d and e do not match, but d matches e."""
     pictures = [picture(f"{name}.jpg") for name in "cbde"]

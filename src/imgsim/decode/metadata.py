@@ -33,8 +33,10 @@ from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.recompression import compressed_twice
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 
-VERSION = 4
+VERSION = 5
 """Of what is read; raise it when a file can say something else."""
+
+_JFIF = b"\xff\xd8\xff\xe0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Metadata:
         The camera varied the exposure from shot to shot.
     has_exif : bool
         It has an EXIF block, or is a TIFF or raw file, that names a camera or a time.
+    is_jfif : bool
+        It begins as JPEGs of programs do, where Exif has a block of its own.
     has_end : bool
         It has the mark that ends pictures of its format, see `containers.has_end`.
     """
@@ -105,6 +109,7 @@ class Metadata:
     iso: int | None = None
     auto_bracket: bool = False
     has_exif: bool = False
+    is_jfif: bool = False
     has_end: bool = True
 
 
@@ -149,7 +154,8 @@ def read_metadata(
     if source.startswith(b"\xff\xd8\xff"):
         quality = estimated_quality(source)
         twice = compressed_twice(source, max_pixels) if history else None
-    return replace(_merged(blocks, quality, twice), has_end=has_end(source))
+    is_jfif = source.startswith(_JFIF) and source[6:11] == b"JFIF\0"
+    return replace(_merged(blocks, quality, twice), is_jfif=is_jfif, has_end=has_end(source))
 
 
 def read_sidecar(packet: bytes) -> Metadata:

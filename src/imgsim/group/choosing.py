@@ -11,16 +11,16 @@ from imgsim.addresses import printable
 from imgsim.decisions.lookup import Decided
 from imgsim.decode.metadata import Metadata
 from imgsim.group.comparisons import Comparisons
-from imgsim.group.evidence import LESS_DETAIL, MORE_DETAIL, WHICH_FIRST, Sign
+from imgsim.group.evidence import LESS_DETAIL, MORE_DETAIL, WHICH_FIRST, Sign, derived_by
 from imgsim.group.keep import (
     ALWAYS,
     CAMERA,
     NATURAL,
+    ORIGINAL,
     WHOLE,
     Candidate,
     Criterion,
     Rule,
-    criteria_of,
     narrow,
 )
 from imgsim.group.rules import Rules, may_match_all
@@ -132,7 +132,7 @@ class Choosing:
             )
             for m, has_other_shape in zip(group.members, stretched, strict=True)
         ]
-        if not any(c.metadata.make or c.metadata.model for c in candidates if not c.partial):
+        if not any(c.names_camera for c in candidates if not c.partial):
             # what a camera wrote is no part of a file that none did: that one was framed
             candidates = [
                 replace(c, partial=False) if c.partial and c.has_taken_size else c
@@ -164,7 +164,7 @@ class Choosing:
                 if rule.text == "original":
                     asked.append((len(choices), left))
                     break
-                left, decided = narrow(left, criteria_of(rule, left))
+                left, decided = narrow(left, rule.criteria)
                 reason = decided or reason
             choices.append(Choice(group, left[0], decisive, reason))
         self._choose_originals(choices, asked)
@@ -215,7 +215,7 @@ class Choosing:
         )
 
     def _first(self, pool: Sequence[Candidate]) -> Candidate:
-        return narrow(pool, criteria_of(_ORIGINAL, pool))[0][0]
+        return narrow(pool, ORIGINAL)[0][0]
 
     def _like(self, kept: Candidate, pool: Sequence[Candidate]) -> Candidate:
         """Of the files with the pixels of the kept one, that which the others were made from."""
@@ -224,13 +224,19 @@ class Choosing:
 
     def _sources(self, kept: Candidate, pool: Sequence[Candidate]) -> list[Candidate]:
         """Files from which the kept one was made, or of which most of the group are."""
-        related = [
-            (c, self.comparisons.derivation(kept.picture, c.picture)[0])
-            for c in pool
-            if not _are_two_shots(kept, c)
-        ]
+        related = [(c, self._derivation(kept, c)[0]) for c in pool if not _are_two_shots(kept, c)]
         sources = [c for c, derived in related if derived < 0]
         return sources or self._majority(kept, pool)
+
+    def _derivation(self, one: Candidate, other: Candidate) -> tuple[int, str]:
+        """Tell as `evidence.derivation` does, where that is unsure by how the files begin."""
+        pictures = one.picture, other.picture
+        sure = derived_by(self.comparisons.signs(*pictures).signs)
+        if sure[0] or one.begins_as_cameras == other.begins_as_cameras:
+            return self.comparisons.derivation(*pictures)
+        if pictures[0].identity == pictures[1].identity:
+            return 0, ""
+        return 1 if one.begins_as_cameras else -1, "saved by a program, as its first bytes say"
 
     def _majority(self, kept: Candidate, pool: Sequence[Candidate]) -> list[Candidate]:
         """Files with tones in which more contents agree than in those of the kept one.
@@ -273,11 +279,11 @@ class Choosing:
             return before
         others = [c for c in pool if c.picture.identity != kept.picture.identity]
         if not others:
-            reason = narrow(pool, (_LOSSY, *criteria_of(_ORIGINAL, pool)))[1]
+            reason = narrow(pool, (_LOSSY, *ORIGINAL))[1]
         else:
             reason = self._made_from(choice, self._first(others))
             ordered = [kept, *others]
-            left, decided = narrow(ordered, criteria_of(_ORIGINAL, ordered))
+            left, decided = narrow(ordered, ORIGINAL)
             if not reason and left[0] is kept:
                 reason = decided
             # else it is kept for what was made from it, or as most of the group have its tones
@@ -287,13 +293,13 @@ class Choosing:
 
     def _made_from(self, choice: Choice, other: Candidate) -> str:
         """How it shows that a file was made from the kept one; empty if it does not."""
-        derived, why = self.comparisons.derivation(choice.kept.picture, other.picture)
+        derived, why = self._derivation(choice.kept, other)
         if derived <= 0:
             return ""
         several = len(choice.group.members) > 2
         name = _short_name(other.picture.file.path) if several else "the other"
         told = self.comparisons.signs(choice.kept.picture, other.picture)
-        is_sure = any(sign.derived for sign in told.signs) and _OF_ORDER.isdisjoint(told.unsure)
+        is_sure = derived_by(told.signs)[0] > 0 and _OF_ORDER.isdisjoint(told.unsure)
         probably = "" if is_sure else "probably "
         return f"{name} was {probably}made from it: {why}"
 
@@ -326,5 +332,4 @@ _OF_ORDER = {WHICH_FIRST, LESS_DETAIL, MORE_DETAIL}
 
 _SAME_TONES = (0, 0)
 _DECISION = Rule("decision", ())
-_ORIGINAL = Rule("original", ())
 _FIRST = Rule("first", (("first by path", lambda c: os.fsencode(c.picture.file.path)),))

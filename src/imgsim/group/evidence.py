@@ -8,6 +8,7 @@ cannot be told is none: the limits of `evidence_limits` leave room between yes a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imgsim.group.evidence_limits import EVIDENCE
@@ -569,18 +570,14 @@ def derivation(
     -------
     int
         1 if `other` was made from the base, -1 if the base was made from it, 0 if nothing tells.
+        Where no sign does, what is more likely.
     str
         How that shows.
     """
     signs = signs_of(base, other, verdict, measured).signs
-    made = [sign for sign in signs if sign.derived and sign.role != "fuller"]
-    fuller = [sign for sign in signs if sign.role == "fuller"]
-    if made and not fuller:
-        return 1, made[0].why
-    if fuller and not made:
-        return -1, fuller[0].why
-    if made or fuller or measured is None:
-        return 0, ""
+    derived = derived_by(signs)
+    if derived[0] or measured is None or any(s.derived or s.role == "fuller" for s in signs):
+        return derived
     if max(measured.scale, 1 / measured.scale) > EVIDENCE.scale[0]:
         return _lean_of_sizes(measured)
     leans = [_lean_near_steps]
@@ -590,6 +587,17 @@ def derivation(
         for direction, m in ((1, measured), (-1, measured.swapped())):
             if why := lean(m, *(base, other)[::direction]):
                 return direction, why
+    return 0, ""
+
+
+def derived_by(signs: Sequence[Sign]) -> tuple[int, str]:
+    """Tell by signs alone which of two pictures was made from the other, see `derivation`."""
+    made = [sign for sign in signs if sign.derived and sign.role != "fuller"]
+    fuller = [sign for sign in signs if sign.role == "fuller"]
+    if made and not fuller:
+        return 1, made[0].why
+    if fuller and not made:
+        return -1, fuller[0].why
     return 0, ""
 
 

@@ -92,6 +92,11 @@ class Candidate:
     stretched: bool = False
 
     @property
+    def names_camera(self) -> bool:
+        """Whether its metadata name the camera."""
+        return bool(self.metadata.make or self.metadata.model)
+
+    @property
     def camera_fits(self) -> bool:
         """Whether it is as the camera wrote it, by its metadata, or a raw file."""
         facts, data = self.picture.facts, self.metadata
@@ -100,7 +105,7 @@ class Candidate:
         taken = sorted((data.taken_width, data.taken_height))
         return bool(
             facts.format not in _NO_CAMERA
-            and (data.make or data.model)
+            and self.names_camera
             and data.date_taken
             and (taken == sorted((facts.width, facts.height)) or not taken[0])
             and not self.edited_by_name
@@ -110,6 +115,14 @@ class Candidate:
     def has_taken_size(self) -> bool:
         """Whether it is as the camera wrote it, and its metadata say that it had these pixels."""
         return self.camera_fits and (self.picture.facts.raw or self.metadata.taken_width > 0)
+
+    @property
+    def begins_as_cameras(self) -> bool:
+        """Whether it is as the camera wrote it, and its first bytes do not say otherwise.
+
+        Exif has its block begin the file; programs that copy EXIF into a JPEG begin it with JFIF's.
+        """
+        return self.camera_fits and not self.metadata.is_jfif
 
     @property
     def edited_by_name(self) -> bool:
@@ -122,6 +135,8 @@ _SECOND = len("2012-07-03T10:00:00")
 Key = Callable[[Candidate], Any]
 Criterion = tuple[str, Key]
 """What is said of the file that it prefers, and what it orders by: the least is kept."""
+Criteria = Sequence["Criterion | Callable[[Sequence[Candidate]], Criteria]"]
+"""Asked in order; those that depend on which candidates are left are made for these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +146,14 @@ class Rule:
     Attributes
     ----------
     text : str
-    criteria : tuple of (str, callable)
-        None for `original`, which also asks what was made from what.
+    criteria : Criteria
+        Those of `original` are of files of which none was made from another.
     partial_may_stay : bool
         What it prefers may be a part of another file.
     """
 
     text: str
-    criteria: tuple[Criterion, ...]
+    criteria: Criteria
     partial_may_stay: bool = False
 
 
@@ -155,15 +170,45 @@ def _taken(candidates: Sequence[Candidate]) -> str:
     return "taken first" if all(c.metadata.date_taken for c in candidates) else "oldest"
 
 
-def _least_compressed(candidates: Sequence[Candidate]) -> tuple[Criterion, ...]:
+def _no_editor(candidates: Sequence[Candidate]) -> Criteria:
+    """No editor is named; of what a camera took, a file without metadata has only lost them."""
+    lost = any(c.edited_by_name and c.names_camera for c in candidates)
+    return [
+        (
+            "no editor in its metadata",
+            lambda c: c.edited_by_name or (lost and not c.names_camera),
+        )
+    ]
+
+
+def _oldest(candidates: Sequence[Candidate]) -> Criteria:
+    return [("oldest", _date_key(candidates))]
+
+
+def _newest(candidates: Sequence[Candidate]) -> Criteria:
+    key = _date_key(candidates)
+    newest = max(map(key, candidates))
+    # dates as texts have no negative: only the newest ones are told from the rest
+    return [("newest", lambda c: key(c) != newest)]
+
+
+def _age_and_compression(candidates: Sequence[Candidate]) -> Criteria:
+    dates = [(_taken(candidates), _date_key(candidates))]
+    least = _least_compressed(candidates)
+    # where one has no date taken, bytes say more of HEIC files than their age
+    dated = all(c.metadata.date_taken or c.metadata.jpeg_quality for c in candidates)
+    return [*dates, *least] if dated else [*least, *dates]
+
+
+def _least_compressed(candidates: Sequence[Candidate]) -> list[Criterion]:
     """Quality, where all are JPEGs; bytes, where all are of another lossy format and one size."""
     if all(c.metadata.jpeg_quality for c in candidates):
-        return (("least compressed", lambda c: -(c.metadata.jpeg_quality or 0)),)
+        return [("least compressed", lambda c: -(c.metadata.jpeg_quality or 0))]
     facts = [c.picture.facts for c in candidates]
     kinds = {(one.format, one.lossless, one.height * one.width) for one in facts}
     if len(kinds) == 1 and not facts[0].lossless and facts[0].format not in ("JPEG", "MPO"):
-        return (("least compressed", lambda c: -c.picture.file.size_bytes),)
-    return ()
+        return [("least compressed", lambda c: -c.picture.file.size_bytes)]
+    return []
 
 
 def _comparable_date(text: str, *, to_the_second: bool) -> str:
@@ -193,6 +238,7 @@ _FORMAT: Criterion = (
     "of a format that cameras write",
     lambda c: c.picture.facts.format in _EXPORTS and not c.picture.facts.lossless,
 )
+_LAST = _OLDEST, _LARGEST, _PATH
 BEST = (_PIXELS, _PARTS, _LOSSLESS, _LARGEST, _ON_DISK, _OLDEST)
 ALWAYS: tuple[Criterion, ...] = (
     ("not damaged", lambda c: bool(c.picture.facts.damage)),
@@ -206,20 +252,21 @@ ALWAYS: tuple[Criterion, ...] = (
 WHOLE: Criterion = ("shows the whole picture", lambda c: c.partial)
 CAMERA: Criterion = ("as the camera wrote it", lambda c: not c.camera_fits)
 NATURAL: Criterion = ("not stretched", lambda c: c.stretched)
-ORIGINAL: tuple[Criterion, ...] = (
-    ("no editor in its metadata", lambda c: c.edited_by_name),
+ORIGINAL: Criteria = (
+    _no_editor,
+    ("begins as cameras write files", lambda c: not c.begins_as_cameras),
     ("most pixels of the picture itself", lambda c: -round(c.own_pixels)),
     _FORMAT,
     _ON_DISK,
     _ASIDE,
     _NAME,
+    _age_and_compression,
+    *_LAST,
 )
 """By which `original` chooses among those of which none was made from another."""
 
-LAST: tuple[Criterion, ...] = (_OLDEST, _LARGEST, _PATH)
-
 _AS_ORIGINAL = (
-    *ALWAYS, _PIXELS, _PARTS, _LOSSLESS, _FORMAT, _ON_DISK, _ASIDE, _NAME, *LAST,
+    *ALWAYS, _PIXELS, _PARTS, _LOSSLESS, _FORMAT, _ON_DISK, _ASIDE, _NAME, *_LAST,
 )  # fmt: skip
 
 
@@ -277,14 +324,17 @@ def _rule(text: str) -> Rule:
     return Rule(text, tuple((f"has {word}", _lacks(word)) for word in words))
 
 
-def _plain(name: str) -> tuple[Criterion, ...]:
+def _plain(name: str) -> Criteria:
     return {
+        "original": ORIGINAL,
         "best": (_CENTRE, *BEST),
+        "oldest": (_oldest,),
+        "newest": (_newest,),
         "largest": (_LARGEST,),
         "smallest": (_SMALLEST,),
         "plain-name": (_NAME,),
         "first": (_PATH,),
-    }.get(name, ())
+    }[name]
 
 
 def _lacks(word: str) -> Key:
@@ -302,39 +352,14 @@ def _format_place(picture: Picture, words: Sequence[str]) -> int:
     return len(words)
 
 
-def criteria_of(rule: Rule, candidates: Sequence[Candidate]) -> tuple[Criterion, ...]:
-    """Return what a rule orders some candidates by; of `original` what needs no measuring.
-
-    Parameters
-    ----------
-    rule : Rule
-    candidates : sequence of Candidate
-    """
-    key = _date_key(candidates)
-    if rule.text == "oldest":
-        return (("oldest", key),)
-    if rule.text == "newest":
-        newest = max(map(key, candidates))
-        # dates as texts have no negative: only the newest ones are told from the rest
-        return (("newest", lambda c: key(c) != newest),)
-    if rule.text == "original":
-        dates, least = ((_taken(candidates), key),), _least_compressed(candidates)
-        # where one has no date taken, bytes say more of HEIC files than their age
-        dated = all(c.metadata.date_taken or c.metadata.jpeg_quality for c in candidates)
-        return (*ORIGINAL, *(dates + least if dated else least + dates), *LAST)
-    return rule.criteria
-
-
-def narrow(
-    candidates: Sequence[Candidate], criteria: Sequence[Criterion]
-) -> tuple[list[Candidate], str]:
+def narrow(candidates: Sequence[Candidate], criteria: Criteria) -> tuple[list[Candidate], str]:
     """Return the candidates that criteria prefer, and which of these decided.
 
     Parameters
     ----------
     candidates : sequence of Candidate
         At least one.
-    criteria : sequence of Criterion
+    criteria : Criteria
         Asked in order, until one candidate is left.
 
     Returns
@@ -344,9 +369,14 @@ def narrow(
         The last criterion that told some apart; empty if none did.
     """
     left, reason = list(candidates), ""
-    for name, key in criteria:
+    for one in criteria:
         if len(left) == 1:
             break
+        if callable(one):
+            left, told = narrow(left, one(left))
+            reason = told or reason
+            continue
+        name, key = one
         least = min(map(key, left))
         fewer = [c for c in left if key(c) == least]
         if len(fewer) < len(left):

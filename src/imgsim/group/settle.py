@@ -16,7 +16,7 @@ from imgsim.decisions.lookup import Decided, PairAnswer
 from imgsim.decode.metadata import Metadata
 from imgsim.group.choosing import Choice, Choosing, Undecided
 from imgsim.group.comparisons import Comparisons, Matching, Measure
-from imgsim.group.keep import Candidate, Rule, criteria_of, narrow
+from imgsim.group.keep import Candidate, Rule, narrow
 from imgsim.group.roles import with_role
 from imgsim.group.rules import Rules
 from imgsim.types import SURENESS, Group, Member, Picture, Related, kind_of
@@ -223,7 +223,7 @@ class Settling:
             return group
         left = wholes
         for rule in self.keep:
-            left, _ = narrow(left, criteria_of(rule, left))
+            left, _ = narrow(left, rule.criteria)
         path = left[0].picture.file.path
         members = tuple(
             replace(

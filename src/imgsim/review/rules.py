@@ -14,7 +14,7 @@ from imgsim.addresses import folder_of, printable
 from imgsim.decisions.records import ManyAnswer
 from imgsim.decode.metadata import Metadata
 from imgsim.errors import UsageError
-from imgsim.group.keep import ALWAYS, Candidate, criteria_of, narrow, parse_keep
+from imgsim.group.keep import ALWAYS, Candidate, narrow, parse_keep
 from imgsim.review.model import ReviewGroup
 from imgsim.review.session import NotNow, Session
 from imgsim.types import ROLES, Picture
@@ -376,7 +376,7 @@ def _by_keep_rules(
             break
         if rule.text == "original":
             break
-        left, _ = narrow(left, criteria_of(rule, left))
+        left, _ = narrow(left, rule.criteria)
     able = [candidate.picture for candidate in left]
     proposed = group.proposed.kept.file.path
     return next((p for p in able if p.file.path == proposed), able[0])

@@ -18,7 +18,7 @@ from imgsim.decisions.records import DecidedFile, Decision
 from imgsim.decode.metadata import Metadata
 from imgsim.decode.names import has_name_of_image
 from imgsim.errors import UsageError
-from imgsim.group.keep import Candidate, Rule, criteria_of, narrow, parse_keep
+from imgsim.group.keep import Candidate, Rule, narrow, parse_keep
 from imgsim.group.rules import MayMatch, Rules
 from imgsim.progress import Progress
 from imgsim.read.collect import collect
@@ -385,7 +385,7 @@ def _equal_group(pictures: Sequence[Picture], keep: Sequence[Rule], rules: Rules
     for rule in keep:
         if len(chosen) == 1:
             break
-        chosen, decided = narrow(chosen, criteria_of(rule, chosen))
+        chosen, decided = narrow(chosen, rule.criteria)
         reason = decided or reason
     kept = chosen[0].picture
     may_match = MayMatch([kept, *pictures], rules)
