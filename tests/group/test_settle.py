@@ -174,6 +174,17 @@ def test_the_camera_counts_before_what_was_made_from_what() -> None:
     assert group.kept.file.path == "b.jpg"
 
 
+def test_what_was_turned_within_its_frame_is_never_kept_for_its_age() -> None:
+    """Its corners are filled, and those of its source are cut off."""
+    turned = replace(EQUAL, placed=False, angle=3.0, area=(0.97, 0.97), filled=(0.1, 1.0))
+    pictures = [picture("a.jpg", mtime_ns=2), picture("b.jpg", mtime_ns=1)]
+    for centre in (0, 1):
+        in_order = [pictures[centre], pictures[1 - centre]]
+        ((group,), _) = settle(in_order, known=Known(differences={"ab": turned}))
+        assert roles(group) == {"a.jpg": None, "b.jpg": "rotated"}
+        assert group.members[1].why == "turned by 3.0 degrees, its corners filled"
+
+
 @pytest.mark.parametrize(("saved_by_program", "kept"), [("a", "b.heic"), ("", "a.jpg")])
 def test_a_jpeg_that_does_not_begin_as_cameras_write_was_made_from_one_that_does(
     saved_by_program: str, kept: str

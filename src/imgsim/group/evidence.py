@@ -140,10 +140,14 @@ class _Signs:
         if m.placed:
             return
         shown, inside = m.area
+        turned = m.angle >= e.angle[1]
         filled, kept_filled = (
-            m.filled[i] >= e.one_colour and m.area[1 - i] >= e.area[1] > m.area[i] for i in (1, 0)
+            m.filled[i] >= e.one_colour > m.filled[1 - i]
+            # what is turned within its frame has corners cut off, too
+            and (turned or m.area[1 - i] >= e.area[1] > m.area[i])
+            for i in (1, 0)
         )
-        if m.angle >= e.angle[1]:
+        if turned:
             corners = ", its corners filled" if filled else ""
             self.add("rotated", f"turned by {m.angle:.1f} degrees{corners}", derived=filled)
         elif m.angle > e.angle[0]:
