@@ -92,7 +92,7 @@ HELD: dict[str, Held] = (
     )
     | _all(Held("below", "with others", share=True), "min_pose_places")
     | _all(Held("above", "with others"), "compressed_max_share compressed_max_levels")
-    | _all(Held("above", "chooses"), "compressed_max_away")
+    | _all(Held("above", "chooses"), "compressed_max_away saved_again_mean saved_again_levels")
     | _all(Held("above", "with others"), "noise_max_top blur_max_apart blur_max_ratio")
     | _all(Held("above", "with others", share=True), "noise_max_excess")
     | _all(

@@ -120,6 +120,7 @@ def multiscale(image: Image.Image) -> MultiscaleImage:
         np.asarray(small),
         lambda: rgb,
         detail_rgb=lambda: rgb,
+        saved_rgb=lambda: rgb,
         detail_colours=lambda: shrink(np.asarray(image.convert("YCbCr")), max(image.size) // 2),
     )
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from imgsim.verify.compression import compare_compressed, compressed
+from imgsim.comparators.local import ORIENTATIONS
+from imgsim.verify.compression import compare_compressed, compare_saved_again, compressed
 from imgsim.verify.judge import judge
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import inverse
+from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, DUPLICATES
 from tests.verify.pictures import MIRRORED, UPRIGHT, grained, multiscale, picture, stamped, verify
 
@@ -62,6 +65,33 @@ def test_of_a_mirrored_or_smaller_picture_too(change: Callable[[Image.Image], Im
         found = compare_compressed(*pair, way)
         assert found is not None
         assert found.distance <= 1
+
+
+def saved(image: Image.Image, quality: int) -> MultiscaleImage:
+    """A JPEG with the luma that is stored, as it is decoded for verification."""
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    stored = Image.open(buffer)
+    stored.draft("L", stored.size)
+    luma = np.asarray(stored)
+    return replace(multiscale(jpeg(image, quality)), grey=lambda side: luma)
+
+
+@pytest.mark.parametrize("side", [64, 90, 128])
+def test_a_small_picture_that_was_saved_again_is_told_to_the_pixel(side: int) -> None:
+    """There are too few points to align it by, and compression moves those."""
+    image = picture(7).crop((0, 0, 240, 240)).resize((side, side), Image.Resampling.LANCZOS)
+    pair = multiscale(image), saved(image, 33)
+    for one, other in (pair, pair[::-1]):
+        found = compare_saved_again(one, other, ORIENTATIONS[0])
+        assert found is not None
+        assert found.distance <= 1
+        assert judge(one, other, [UPRIGHT]).residual <= 1
+    dotted = image.copy()
+    dotted.paste((255, 0, 0), (20, 20, 24, 24))
+    turned = image.rotate(1, Image.Resampling.BICUBIC, fillcolor=(128, 128, 128))
+    for changed in (dotted, turned):
+        assert compare_saved_again(pair[0], saved(changed, 33), ORIENTATIONS[0]) is None
 
 
 def test_of_another_shot_nothing_is_said() -> None:

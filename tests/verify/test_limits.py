@@ -32,7 +32,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "fine_alignment.py": [8, 8, 12, 8, 512],  # differences of fourth order; unknowns; a part
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [5],  # arrays of the size of the image
-    "judge.py": [37, 3, 3, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [38, 3, 3, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200, 6, 3],  # degrees; digits; bits; unknowns
     "channel_tones.py": [3],  # red, green, blue
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
@@ -51,7 +51,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 16, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
-VERDICTS_OF = 37
+VERDICTS_OF = 38
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -419,6 +419,11 @@ KNOWN: dict[str, object] = {
     "compressed_max_levels": 15.0,
     "compressed_other_levels": 16.0,
     "compressed_other_share": 0.02,
+    "saved_again_side": 256,
+    "saved_again_mean": 6.0,
+    "saved_again_qualities": tuple(range(28, 93, 8)),
+    "saved_again_beside": 7,
+    "saved_again_levels": 1.0,
     "degraded_max_shape": 1.0,
     "degraded_from": 0.8,
     "degraded_min_blur": 0.7,

@@ -16,7 +16,7 @@ import numpy as np
 from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, LocalFeatures, records
 from imgsim.decode.damage import hidden_fault
 from imgsim.decode.decoder import Decoder
-from imgsim.decode.spec import DecodeError, InputSpec, NeedsMemory
+from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec, NeedsMemory
 from imgsim.errors import ImgsimError, is_out_of_memory
 from imgsim.executors.base import Heartbeat, MoreMemory
 from imgsim.executors.limit import CRASHED, NO_MEMORY
@@ -291,6 +291,7 @@ def _multiscale(source: PixelSource, path: str, row: Any) -> MultiscaleImage:
         partial(source.screen, path),
         partial(source.detail_rgb, path),
         partial(source.detail_colours, path),
+        partial(source.saved_rgb, path),
     )
 
 
@@ -375,6 +376,21 @@ class PixelSource:
             The file cannot be read.
         """
         return self._decode(path, _DETAIL_RGB)
+
+    def saved_rgb(self, path: str) -> Pixels:
+        """Decode the upright image in full, as a program does that saves it in another format.
+
+        Returns
+        -------
+        ndarray of uint8, shape (h, w, 3)
+
+        Raises
+        ------
+        OSError, DecodeError
+            The file cannot be read.
+        """
+        in_full = replace(self.decoder, mode=DecodeMode.FULL)
+        return in_full.pixels(self.content(path), [_DETAIL_RGB])[_DETAIL_RGB]
 
     def detail_colours(self, path: str) -> Pixels:
         """Read the upright image in YCbCr, in half the size in which details are compared.

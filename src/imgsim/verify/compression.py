@@ -20,14 +20,21 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import COLOURS_SIDE
+from imgsim.comparators.local import COLOURS_SIDE, Orientation
 from imgsim.decode.detail import dct_basis
 from imgsim.decode.jpeg_quality import in_rows, scaled_table
 from imgsim.verify.blocks import Map
 from imgsim.verify.colours import YCbCr, recoloured_shares
 from imgsim.verify.degraded import Degraded, at_size
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Grey, Matrix, inverse, nearest_orientation, oriented
+from imgsim.verify.matrix import (
+    Grey,
+    Matrix,
+    inverse,
+    nearest_orientation,
+    orientation_matrix,
+    oriented,
+)
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.recording import record
 from imgsim.verify.small import Pixels
@@ -111,6 +118,71 @@ def compare_compressed(
         )
         return Degraded(float(distance), original, orientation) if distance <= 1 else None
     return None
+
+
+def compare_saved_again(
+    left: MultiscaleImage, right: MultiscaleImage, orientation: Orientation
+) -> Degraded | None:
+    """Compare two small pictures, one of which may be the other, saved as a JPEG.
+
+    There are few points to align them by, but what libjpeg makes of a picture is known to the
+    pixel.
+
+    Parameters
+    ----------
+    left, right : MultiscaleImage
+    orientation : Orientation
+        How the right picture lies upon the left one.
+
+    Returns
+    -------
+    Degraded or None
+        None if neither is the other one, saved so.
+
+    Raises
+    ------
+    OSError, DecodeError
+        An image cannot be read.
+    """
+    from PIL import Image
+
+    side, matrix = LIMITS.detail_side, orientation_matrix(orientation)
+    for image, other, way, back in (
+        (left, right, matrix, inverse(matrix)),
+        (right, left, inverse(matrix), matrix),
+    ):
+        how, jpeg = nearest_orientation(way), image.grey(side)
+        if how is None or other.saved_rgb is None:
+            continue
+        rgb = other.saved_rgb()
+        original = np.asarray(Image.fromarray(oriented(rgb, how)).convert("L"))
+        if original.shape != jpeg.shape:
+            continue
+        quality = _nearest_quality(jpeg, original)
+        most = float(_apart_from_saved(jpeg, original, quality).max())
+        record("saved_again_levels", most)
+        if most <= LIMITS.saved_again_levels:
+            colours = _compressed_colours(rgb, quality)
+            shares = recoloured_shares(colours, image.colours, back)
+            distance = max(most / LIMITS.saved_again_levels, shares.distance)
+            return Degraded(distance, other.grey(side), orientation) if distance <= 1 else None
+    return None
+
+
+def _nearest_quality(jpeg: Grey, original: Grey) -> int:
+    """The quality at which another picture, saved, is nearest to a JPEG."""
+
+    def apart(quality: int) -> float:
+        return float(_apart_from_saved(jpeg, original, quality).mean())
+
+    near, beside = min(LIMITS.saved_again_qualities, key=apart), LIMITS.saved_again_beside
+    return min(range(near - beside, near + beside + 1), key=apart)
+
+
+def _apart_from_saved(jpeg: Grey, original: Grey, quality: int) -> Map:
+    """Grey levels by which blocks of a JPEG differ from those of another picture, saved."""
+    saved = compressed(original, in_rows(scaled_table(quality)))
+    return _block_means(np.abs(saved.astype(np.float32) - jpeg))
 
 
 def _steps_of(image: MultiscaleImage) -> _Steps | None:

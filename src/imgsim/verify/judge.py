@@ -9,14 +9,14 @@ from itertools import chain
 
 import numpy as np
 
-from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS
+from imgsim.comparators.local import LONG_SIDE, ORIENTATIONS, Orientation
 from imgsim.types import Verdict
 from imgsim.verify.alignment import Aligned, FewAgree, align
 from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
 from imgsim.verify.channel_tones import in_one_tone
 from imgsim.verify.colour_details import colour_distance
 from imgsim.verify.colours import may_differ_in_place, recoloured_shares
-from imgsim.verify.compression import compare_compressed
+from imgsim.verify.compression import compare_compressed, compare_saved_again
 from imgsim.verify.degraded import Degraded
 from imgsim.verify.details import Details, compare_details
 from imgsim.verify.exposure import are_two_shots, lies_beside
@@ -49,7 +49,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, is_of_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 37
+VERSION = 38
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -346,6 +346,8 @@ def _align_best(
     degraded = None if compared is None else _compressed(best, *compared)
     if degraded is None and upright is not None and _may_be_degraded(best, compared):
         degraded = compare_noisy_or_blurred(left, right, upright)
+    if degraded is None and best.residual > 1 and upright is not None:
+        degraded = _saved_again(left, right, nearest_orientation(upright))
     if degraded is not None and degraded.distance <= 1:
         exactly = orientation_matrix(degraded.orientation)
         images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
@@ -404,6 +406,22 @@ def _compressed(
     ):
         return None
     return compare_compressed(left, right, matrix_of(verdict))
+
+
+def _saved_again(
+    left: MultiscaleImage, right: MultiscaleImage, orientation: Orientation | None
+) -> Degraded | None:
+    """What is told of two small pictures, where one may be the other, saved as a JPEG."""
+    if max(*left.shape, *right.shape) > LIMITS.saved_again_side or orientation is None:
+        return None
+    one, other = left.grey(LONG_SIDE), oriented(right.grey(LONG_SIDE), orientation)
+    if one.shape != other.shape:
+        return None
+    apart = float(np.abs(one.astype(np.float32) - other).mean())
+    record("saved_again_mean", apart)
+    if apart > LIMITS.saved_again_mean:
+        return None
+    return compare_saved_again(left, right, orientation)
 
 
 def _is_near(hypothesis: Matrix, matrix: Matrix) -> bool:
@@ -577,7 +595,8 @@ def _judge_small(
     images = left.grey(LONG_SIDE), right.grey(LONG_SIDE)
     best = NOT_ALIGNED
     known = (nearest_orientation(hypothesis) for hypothesis in hypotheses)
-    for orientation in dict.fromkeys(how for how in known if how is not None):
+    orientations = dict.fromkeys(how for how in known if how is not None)
+    for orientation in orientations:
         pairs = frames(images[0], oriented(images[1], orientation))
         if not any(are_correlated(*pair) for pair in pairs):
             continue
@@ -586,6 +605,12 @@ def _judge_small(
             if distance < best.residual:
                 matrix = orientation_matrix(orientation)
                 best = make_verdict(*images, matrix, distance, 0.0, 0)
+    for orientation in orientations if best.residual > 1 else ():
+        again = _saved_again(left, right, orientation)
+        if again is not None:
+            matrix = orientation_matrix(orientation)
+            best = make_verdict(*images, matrix, again.distance, 0.0, 0)
+            break
     if best.residual > 1:
         return best
     matrix = matrix_of(best)

@@ -40,6 +40,9 @@ class MultiscaleImage:
     detail_colours : callable, optional
         Returns it in YCbCr as ndarray of uint8, shape (h, w, 3), in half of that size, kept from
         pair to pair. May raise the same.
+    saved_rgb : callable, optional
+        Returns it as ndarray of uint8, shape (h, w, 3), as a program decodes it that saves it
+        again, to the level. May raise the same.
     """
 
     grey: Callable[[int], Grey]
@@ -50,6 +53,7 @@ class MultiscaleImage:
     screen: Callable[[], Screen] | None = None
     detail_rgb: Callable[[], Pixels] | None = None
     detail_colours: Callable[[], YCbCr] | None = None
+    saved_rgb: Callable[[], Pixels] | None = None
     _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def once(self, name: str, work_out: Callable[[], T]) -> T:
