@@ -92,7 +92,11 @@ HELD: dict[str, Held] = (
     )
     | _all(Held("below", "with others", share=True), "min_pose_places")
     | _all(Held("above", "with others"), "compressed_max_share compressed_max_levels")
-    | _all(Held("above", "chooses"), "compressed_max_away saved_again_mean saved_again_levels")
+    | _all(
+        Held("above", "chooses"),
+        "compressed_max_away saved_again_mean saved_again_levels",
+    )
+    | _all(Held("above", "chooses", share=True), "saved_again_near")
     | _all(Held("above", "with others"), "noise_max_top blur_max_apart blur_max_ratio")
     | _all(Held("above", "with others", share=True), "noise_max_excess")
     | _all(
@@ -127,6 +131,7 @@ PARTS: dict[str, str] = {
         " figure_edge_of_letters figure_outliers",
         "compressed_max_levels": "compressed_other_levels",
         "compressed_max_share": "compressed_other_share",
+        "saved_again_near": "saved_again_share",
         "noise_max_top": "noise_other_top",
         "blur_max_ratio": "blur_other_ratio",
         "figure_mean": "figure_mean_even figure_even figure_min_even figure_area",
@@ -186,7 +191,8 @@ NOT_COVERED: tuple[str, ...] = tuple(
 
 NO_LIMITS: tuple[str, ...] = tuple(
     """
-    compressed_qualities compressed_blocks degraded_thumbnail blur_side blur_sigmas blur_finer
+    compressed_qualities compressed_blocks saved_again_side saved_again_qualities
+    saved_again_beside degraded_thumbnail blur_side blur_sigmas blur_finer
     blur_step blur_rim structure_smoothing fine_side fine_decoded_side negative_distance
     edited_difference edited_per_differing
     figure_side figure_margin figure_letter_side figure_lost_near bend_quantile bend_rounds

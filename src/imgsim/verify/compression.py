@@ -159,6 +159,8 @@ def compare_saved_again(
         if original.shape != jpeg.shape:
             continue
         quality = _nearest_quality(jpeg, original)
+        if quality is None:
+            continue
         most = float(_apart_from_saved(jpeg, original, quality).max())
         record("saved_again_levels", most)
         if most <= LIMITS.saved_again_levels:
@@ -169,14 +171,20 @@ def compare_saved_again(
     return None
 
 
-def _nearest_quality(jpeg: Grey, original: Grey) -> int:
-    """The quality at which another picture, saved, is nearest to a JPEG."""
+def _nearest_quality(jpeg: Grey, original: Grey) -> int | None:
+    """The quality at which another picture, saved, is nearest to a JPEG; None if at none."""
+    stored, wanted = _coefficients(jpeg), _coefficients(original)
 
     def apart(quality: int) -> float:
-        return float(_apart_from_saved(jpeg, original, quality).mean())
+        steps = in_rows(scaled_table(quality)).astype(np.float32)
+        return float(np.abs(np.rint(wanted / steps) * steps - stored).mean())
 
     near, beside = min(LIMITS.saved_again_qualities, key=apart), LIMITS.saved_again_beside
-    return min(range(near - beside, near + beside + 1), key=apart)
+    quality = min(range(near - beside, near + beside + 1), key=apart)
+    before = float(np.abs(wanted - stored).mean())
+    nearest = apart(quality) / max(LIMITS.saved_again_near, LIMITS.saved_again_share * before)
+    record("saved_again_near", nearest)
+    return quality if nearest <= 1 else None
 
 
 def _apart_from_saved(jpeg: Grey, original: Grey, quality: int) -> Map:

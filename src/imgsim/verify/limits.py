@@ -157,9 +157,13 @@ class Limits(NamedTuple):
     saved_again_mean: float = 6.0
     """Grey levels by which they may differ on the average."""
     saved_again_qualities: tuple[int, ...] = tuple(range(28, 93, 8))
-    saved_again_beside: int = 7
+    saved_again_beside: int = 8
     """Qualities of libjpeg that are tried first, and how many on both sides of the best one then.
     """
+    saved_again_near: float = 1.1
+    saved_again_share: float = 0.5
+    """Levels by which coefficients may be off at the best of them, on the average, or as a share of
+    those by which they are before they are compressed. It saves time."""
     saved_again_levels: float = 1.0
     """Grey levels, mean of a block, by which it may differ from what libjpeg makes of the other.
     Of 160 pictures of 100 pixels it is 0, of 576 pairs of neighbours on turntables, one of them
