@@ -212,6 +212,9 @@ def measure(folder: str, kind: str, n: int, cache: str, jobs: int, sender: Any) 
             "copies": planted,
             "copies_found": together,
             "wrong_in_groups": sum(len(group) - max(map(group.count, group)) for group in of),
+            "wrong_groups": [
+                group for group, origins in zip(groups, of, strict=True) if len(set(origins)) > 1
+            ],
             "notes": watch.notes,
         }
     )
