@@ -271,7 +271,7 @@ class _Signs:
             for picture, steps in zip((self.base, self.other), self.m.steps, strict=True)
         ]
         if _is_noisier(self.m) and not may_be_compressed[0]:
-            self.add("noisier", f"noise of {self.m.own[1][-2]:.1f} levels")
+            self.add("noisier", f"noise of {math.hypot(*self.m.own[1]):.0f} levels")
         elif _is_noisier(self.m.swapped()) and not may_be_compressed[1]:
             self.add("fuller", "less noise than the kept file")
         elif self.m.noise[1] - self.m.noise[0] > max(
