@@ -26,7 +26,7 @@ from imgsim.decode.spec import DecodeMode
 from imgsim.errors import UsageError
 from imgsim.index import manifest as manifests
 from imgsim.index import writer as writers
-from imgsim.index.manifest import NAME, read_manifest, write_manifest
+from imgsim.index.manifest import NAME, VERSION, read_manifest, write_manifest
 from imgsim.index.snapshot import Snapshot
 from imgsim.index.writer import IndexWriter
 from imgsim.pictures.generate import landscape
@@ -606,9 +606,10 @@ def test_manifests_of_others(there: Path, cli) -> None:
     with pytest.raises(UsageError, match="is damaged: it is a folder"):
         _asked()
     path.rmdir()
-    path.write_text(whole.replace('"version": 3', '"version": 2', 1))
+    own = f'"version": {VERSION}'
+    path.write_text(whole.replace(own, f'"version": {VERSION - 1}', 1))
     _refused(_asked, "an earlier imgsim", "delete the folder, then imgsim index build F")
-    path.write_text(whole.replace('"version": 3', '"version": 4', 1))
+    path.write_text(whole.replace(own, f'"version": {VERSION + 1}', 1))
     _refused(_asked, "a later imgsim", "update imgsim")
     done = cli("index", "info", "F")
     assert done.returncode == 2

@@ -37,6 +37,9 @@ _CONTRASTS = (20, 10)  # of a corner, in grey levels; the lesser where there are
 _PLENTY = 200
 _DETECTED = 640
 _PARTS = 3  # to a side
+_MANY_KEYPOINTS = 100
+"""From which on a flat picture has detail: of flat drawings and icons among 8,000 files none has
+more than 52 keypoints, of screens with some twenty short lines of text none fewer than 246."""
 _MIN_SIDE = 42  # the margins of the detector take all of it
 
 LAYOUT = np.dtype(
@@ -110,6 +113,24 @@ def records(rows: NDArray[np.generic]) -> NDArray[Any]:
     ndarray of dtype `LAYOUT`, shape (n,)
     """
     return np.ascontiguousarray(rows).view(LAYOUT)[:, 0]
+
+
+def lack_detail(flat: NDArray[np.bool_], rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which pictures cannot be told by their hash and keypoints.
+
+    A page with a few lines of text is flat, but its letters are plenty of keypoints.
+
+    Parameters
+    ----------
+    flat : ndarray of bool, shape (n,)
+        See `ImageFacts.flat`.
+    rows : ndarray of dtype `LAYOUT`, shape (n,)
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    return flat & (rows["count"] < _MANY_KEYPOINTS)
 
 
 def place_unit(size: NDArray[Any]) -> NDArray[np.float32]:

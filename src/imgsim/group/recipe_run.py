@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.comparators.base import Preset
-from imgsim.comparators.local import records
+from imgsim.comparators.local import lack_detail, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.group.best_first import best_first
@@ -42,8 +42,8 @@ def split_judged(
 ) -> tuple[list[Picture], list[Picture]]:
     """Divide pictures into those that a recipe compares, and flat ones that equal pixels match.
 
-    Flat ones that show something on an even ground are compared as figures. Those with equal
-    pixels stay together.
+    Flat ones with many keypoints are compared as others are, those that show something on an even
+    ground as figures. Those with equal pixels stay together.
 
     Parameters
     ----------
@@ -59,13 +59,16 @@ def split_judged(
     """
     detailed, flat = split_flat(pictures)
     possible = [p for p in flat if p.facts.frames == 1 and not p.facts.damage and not p.facts.raw]
-    if not possible or not recipe.hashes:
+    if not possible:
         return detailed, flat
     rows = records(collection.features(recipe.extractor, possible).rows)
-    shown = are_figures(rows, np.ones(len(rows), np.bool_))
+    every = np.ones(len(rows), np.bool_)
+    shown = ~lack_detail(every, rows)
+    if recipe.hashes:
+        shown |= are_figures(rows, every)
     keys = dict(zip([p.identity for p in flat], flat_keys(flat), strict=True))
-    figures = {keys[p.identity] for p, is_figure in zip(possible, shown, strict=True) if is_figure}
-    others = {p.identity for p in flat if keys[p.identity] not in figures}
+    known = {keys[p.identity] for p, is_shown in zip(possible, shown, strict=True) if is_shown}
+    others = {p.identity for p in flat if keys[p.identity] not in known}
     compared = [p for p in pictures if p.identity not in others]
     return compared, [p for p in flat if p.identity in others]
 
@@ -176,6 +179,7 @@ class RecipeRun:
     ) -> Proposals:
         """Pairs worth verifying: known of the last run over the same pictures, or found."""
         flat = np.array([p.facts.flat for p in self._pictures], np.bool_)
+        flat = lack_detail(flat, records(rows))
         if len(flat) < 2:
             return self._find_pairs(rows, options, rules, flat)
         digests = [p.digest for p in self._pictures]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NAME = "manifest.json"
 FORMAT = "imgsim-index"
-VERSION = 3
+VERSION = 4
 """Of the files of an index; a program reads no later one."""
 
 

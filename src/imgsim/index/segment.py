@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from imgsim.addresses import INSIDE
 from imgsim.cache.records import dump, load_record
-from imgsim.comparators.local import LAYOUT
+from imgsim.comparators.local import LAYOUT, lack_detail
 from imgsim.group.rules import flat_identity
 from imgsim.index.manifest import Section, SegmentEntry, damaged
 from imgsim.index.pieces import PIECE, Pieces, all_sums
@@ -279,6 +279,7 @@ def _rows(
         part = described[here]
         part["hash"], part["inset_hash"] = some["hash"], some["inset_hash"]
         part["holding"] = some["inset"].any(axis=1)
+        part["flat"] = lack_detail(part["flat"], some)
         part["figure"] = are_figures(some, part["flat"])
         part["row_crc"] = [zlib.crc32(row.tobytes()) for row in some]
         yield np.ascontiguousarray(some).view(np.uint8).data

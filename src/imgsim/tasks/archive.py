@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import records
+from imgsim.comparators.local import lack_detail, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decisions.records import Decision
 from imgsim.group.rules import flat_identity
@@ -58,6 +58,7 @@ class CollectedGallery(Gallery):
         self._table = collection.tables[recipe.extractor]
         rows, places = self._table.lying(self._digests)
         flat = np.array([p.facts.flat for p in firsts], np.bool_)
+        flat[flat] = lack_detail(flat[flat], records(rows)[places[flat]])
         self._index = ProposalIndex(
             RowArray(records(rows), flat, places), self._digests, hashes=recipe.hashes, jobs=jobs
         )
@@ -147,7 +148,8 @@ class Archive:
         equal: dict[str, set[str]] = {}
         for query in {p.digest: p for p in queries}.values():
             row = records(np.ascontiguousarray(rows[query.digest])[None])
-            near = self.gallery.propose(row, query.digest, flat=query.facts.flat)
+            plain = bool(lack_detail(np.array([query.facts.flat]), row)[0])
+            near = self.gallery.propose(row, query.digest, flat=plain)
             why |= {(query.digest, digest): one for digest, one in near.items()}
             equal[query.digest] = {query.digest, *self.gallery.equal_flat(query.facts)}
         wanted = {digest for _, digest in why}.union(*equal.values())

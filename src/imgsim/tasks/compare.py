@@ -9,6 +9,7 @@ import numpy as np
 
 from imgsim.comparators import registry
 from imgsim.comparators.base import PRESETS, Comparator, Preset
+from imgsim.comparators.local import lack_detail, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.spec import DecodeError
@@ -146,8 +147,9 @@ def compare(
     comparisons: list[Comparison] = []
     for comparator, limit in zip(comparators, limits, strict=True):
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
+        plain = any(flat)
         if isinstance(comparator, Recipe):
-            verdict = EQUAL
+            verdict, plain = EQUAL, bool(lack_detail(np.array(flat), records(pair)).any())
             if digests[0] != digests[1]:
                 verdict = verify_pair(
                     comparator, paths, pair, options, frames=several, flat=flat, digests=digests
@@ -170,7 +172,9 @@ def compare(
         if digests[0] != digests[1]:
             facts = left_facts, right_facts
             too_far = distance > limit
-            remark = _remark(comparator, *facts, distance, agree, too_far, duplicate=duplicate)
+            remark = _remark(
+                comparator, *facts, distance, agree, too_far, duplicate=duplicate, plain=plain
+            )
         comparisons.append(_comparison(comparator, distance, limit, duplicate, remark))
     verified = (c for c in comparisons if c.duplicate and isinstance(c.comparator, Recipe))
     if roles and profile is None and (first := next(verified, None)):
@@ -201,14 +205,15 @@ def _remark(
     too_far: bool,
     *,
     duplicate: bool,
+    plain: bool,
 ) -> str:
     """What decided beside the score, of two files with different bytes."""
-    if left.flat or right.flat:
-        plain = "too small or too plain to be compared by more than pixels"
+    if plain:
+        too_plain = "too small or too plain to be compared by more than pixels"
         if not duplicate and (distance == np.inf or not isinstance(comparator, Recipe)):
-            return f"{plain}, which differ"
+            return f"{too_plain}, which differ"
         equal = left.pixel_digest is not None and left.pixel_digest == right.pixel_digest
-        return f"{plain}, which are equal" if duplicate and equal else ""
+        return f"{too_plain}, which are equal" if duplicate and equal else ""
     if duplicate:
         return ""
     if left.damage and right.damage:

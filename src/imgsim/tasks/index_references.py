@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.addresses import absolute, folder_of
-from imgsim.comparators.local import records
+from imgsim.comparators.local import lack_detail, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.index.gallery import IndexGallery
 from imgsim.index.own_files import OwnFiles
@@ -103,6 +103,7 @@ class IndexReferences:
         digests = sorted(own)
         pictures = [own[digest] for digest in digests]
         rows = records(collection.features(self._recipe.extractor, pictures).rows)
+        plain = lack_detail(np.array([p.facts.flat for p in pictures], np.bool_), rows)
         why: dict[tuple[str, str], int] = {}
 
         def add(digest: str, known: str, bits: int) -> None:
@@ -110,7 +111,7 @@ class IndexReferences:
 
         for i, picture in enumerate(pictures):
             near = self._gallery.proposals.propose(
-                rows[i : i + 1], picture.digest, flat=picture.facts.flat, keypoints=False
+                rows[i : i + 1], picture.digest, flat=bool(plain[i]), keypoints=False
             )
             for place, (bits, _) in near.items():
                 add(picture.digest, self.snapshot.digests[place], bits)
@@ -118,7 +119,7 @@ class IndexReferences:
                 add(picture.digest, digest, 0)
             if len(self.snapshot.digests.places(picture.digest)):
                 add(picture.digest, picture.digest, 0)
-        detailed = [i for i, p in enumerate(pictures) if not p.facts.flat]
+        detailed = np.flatnonzero(~plain).tolist()
         names = [digests[i] for i in detailed]
         votes, before = self._index.votes(rows[detailed], names)
         outside = before + np.arange(len(names))
@@ -210,7 +211,7 @@ class IndexReferences:
         rules : PairRules
         """
         rows = records(self.collection.features(self._recipe.extractor, pictures).rows)
-        flat = np.array([p.facts.flat for p in pictures], np.bool_)
+        flat = lack_detail(np.array([p.facts.flat for p in pictures], np.bool_), rows)
         closed = np.array([p.file.reference for p in pictures], np.bool_)
         return propose(
             rows,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgsim.comparators.local import ORIENTATIONS, records
+from imgsim.comparators.local import ORIENTATIONS, lack_detail, records
 from imgsim.comparators.recipes import Recipe
 from imgsim.decode.decoder import decoder_id
 from imgsim.errors import ImgsimError
@@ -504,7 +504,7 @@ def verify_pair(
     frames : bool
         They have further frames, which have to agree too.
     flat : tuple of bool
-        Which of them is flat, and so verified as a figure alone.
+        Which of them is flat, and so verified as a figure alone unless it has many keypoints.
     digests : tuple of str
         Of their contents, if the verdict has to be that of `Verdicts`: the file with the lesser one
         is verified as the left one, and the verdict turned round where that is the second.
@@ -520,8 +520,8 @@ def verify_pair(
         return swapped(verdict)
     if any(flat) and frames:
         return NOT_ALIGNED
-    flat_ones = np.array(flat, np.bool_)
-    proposals = propose(records(rows), hashes=recipe.hashes, jobs=1, flat=flat_ones)
+    plain = lack_detail(np.array(flat, np.bool_), records(rows))
+    proposals = propose(records(rows), hashes=recipe.hashes, jobs=1, flat=plain)
     if len(proposals.why) == 0:
         return NOT_ALIGNED
     batch = VerifyBatch(
