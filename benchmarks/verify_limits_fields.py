@@ -91,10 +91,15 @@ HELD: dict[str, Held] = (
         " zoom_max_area in_place_max_chroma colour_retoned",
     )
     | _all(Held("below", "with others", share=True), "min_pose_places")
-    | _all(Held("above", "with others"), "compressed_max_share compressed_max_levels")
+    | _all(
+        Held("above", "with others"),
+        "compressed_max_share compressed_max_levels compressed_page_levels page_filter_max_ratio"
+        " page_filter_max_share",
+    )
+    | _all(Held("below", "with others"), "compressed_page_least page_filter_min_legibility")
     | _all(
         Held("above", "chooses"),
-        "compressed_max_away saved_again_mean saved_again_levels",
+        "compressed_max_away page_sharper saved_again_mean saved_again_levels",
     )
     | _all(Held("above", "chooses", share=True), "saved_again_near")
     | _all(Held("above", "with others"), "noise_max_top blur_max_apart blur_max_ratio")
@@ -113,7 +118,8 @@ HELD: dict[str, Held] = (
         Held("below", "chooses"),
         "min_blocks_both_ways edited_min_cover bend_min hole_min_share brightened_min_gain"
         " brightened_white overlay_peak_difference min_structured_around max_blocks_of_picture"
-        " whole_overlap correction_min_pixels faint_legibility max_far_from_flat filter_min_tints",
+        " whole_overlap correction_min_pixels faint_legibility max_far_from_flat filter_min_tints"
+        " page_filter_legibility compressed_page_differing",
     )
 )
 """Fields whose quantity is recorded."""
@@ -134,6 +140,7 @@ PARTS: dict[str, str] = {
         "saved_again_near": "saved_again_share",
         "noise_max_top": "noise_other_top",
         "blur_max_ratio": "blur_other_ratio",
+        "page_filter_max_share": "page_filter_max_share_agreeing",
         "figure_mean": "figure_mean_even figure_even figure_min_even figure_area",
     }.items()
     for name in names.split()
@@ -160,7 +167,8 @@ OF_PLACES: tuple[str, ...] = tuple(
     alike_matrices
     affine_tolerance corner_quality rough_min_cover min_colour_cover filter_same_chroma
     filter_open_levels moved_parts_per_usual moved_parts_open_levels other_shot_even
-    other_shot_open_levels other_shot_tone
+    other_shot_open_levels other_shot_tone compressed_page_same page_filter_least_error
+    page_filter_min_gradient
     """.split()
 )
 """Limits on a pixel, block, cell or point, of which a pair has thousands."""
@@ -184,7 +192,8 @@ NOT_COVERED: tuple[str, ...] = tuple(
     even_small_side colour_detail_unknown_slope colour_detail_min_coloured
     colour_detail_lost_slope colour_detail_min_slope colour_detail_many tone_rarest
     other_shot_max_error filter_slopes degraded_from degraded_min_blur degraded_min_noise
-    blur_max_near blur_extent
+    blur_max_near blur_extent compressed_page_share page_filter_frame_share page_filter_way_share
+    page_filter_same_scale page_filter_sure_legibility
     """.split()
 )
 """Limits on a quantity of a pair that is not recorded yet."""
@@ -229,6 +238,9 @@ NO_LIMITS: tuple[str, ...] = tuple(
     colour_detail_window colour_detail_in_place colour_detail_many_quantile colour_detail_fitted
     colour_lone_gap colour_lone_margin
     moved_parts_usual_quantile other_shot_side other_shot_window other_shot_blur other_shot_rounding
+    compressed_page_qualities compressed_page_near page_sharper_smoothings page_sharper_quantile
+    page_filter_reach page_filter_blurs page_filter_nearer page_filter_places page_filter_ridge
+    page_filter_floor
     """.split()
 )
 """Sizes, counts, steps, rounds, weights and distances that are given."""

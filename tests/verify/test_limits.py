@@ -25,7 +25,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "colour_details.py": [3, 128, 128, 128, 128],  # channels; the middle of chroma
     "colour_filter.py": [0.299, 0.587, 0.114, 1.772, 1.402, 3],  # BT.601; channels
     "colours.py": [128, 128, 1.402, 0.344, 0.714, 1.772, 3, 4],  # BT.601; 3 x 3, its diagonal
-    "compression.py": [8, 128, 3, 3, 4],  # of a JPEG; axes; scale of the DCT
+    "compression.py": [8, 128, 3, 3, 3, 4],  # of a JPEG; axes; scale of the DCT
     "frame_pairs.py": [8],  # pairs of a batch
     "frames.py": [3],  # channels
     "figures.py": [3, 3, 0.125],  # 3 x 3; the weights of a Sobel operator
@@ -39,6 +39,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "matrix.py": [3, 3, 3, 3],  # 3 x 3
     "moved_parts.py": [3, 3, 3, 3, 3, 3],  # 3 x 3; channels
     "noise_blur.py": [1.4826],  # of a normal distribution
+    "page_filter.py": [3],  # 3 x 3
     "overlap.py": [0.01, 0.99],  # just within a square
     "median.py": [8192, 61, 0.04],  # from how many values on most are left out, and by which
     "other_shot.py": [15, 8, 16],  # the side of any picture; of blocks of a JPEG
@@ -585,6 +586,33 @@ KNOWN: dict[str, object] = {
     "other_shot_rounding": 0.5,
     "other_shot_max_ratio": 1.5,
     "other_shot_max_error": 0.4,
+    "compressed_page_qualities": tuple(range(1, 51)),
+    "compressed_page_near": (-2, 1),
+    "compressed_page_same": 0.5,
+    "compressed_page_differing": 0.12,
+    "compressed_page_share": 0.5,
+    "compressed_page_levels": 8.0,
+    "compressed_page_least": 1.0,
+    "page_sharper": 1.4,
+    "page_sharper_smoothings": (1.5, 4.0),
+    "page_sharper_quantile": 0.99,
+    "page_filter_legibility": 12.0,
+    "page_filter_sure_legibility": 10.0,
+    "page_filter_same_scale": 0.15,
+    "page_filter_reach": 3,
+    "page_filter_blurs": (0.0, 1.0, 2.0, 3.0),
+    "page_filter_nearer": 0.98,
+    "page_filter_places": 12000,
+    "page_filter_ridge": 0.3,
+    "page_filter_floor": 0.4,
+    "page_filter_least_error": 1.0,
+    "page_filter_min_gradient": 2.0,
+    "page_filter_frame_share": 0.75,
+    "page_filter_way_share": 0.6,
+    "page_filter_max_ratio": 5.2,
+    "page_filter_max_share": 0.25,
+    "page_filter_max_share_agreeing": 0.35,
+    "page_filter_min_legibility": 6.0,
 }
 
 

@@ -14,6 +14,7 @@ JPEG images, DFRWS 2003.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -26,6 +27,7 @@ from imgsim.decode.jpeg_quality import in_rows, scaled_table
 from imgsim.verify.blocks import Map
 from imgsim.verify.colours import YCbCr, recoloured_shares
 from imgsim.verify.degraded import Degraded, at_size
+from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
     Grey,
@@ -193,23 +195,131 @@ def _apart_from_saved(jpeg: Grey, original: Grey, quality: int) -> Map:
     return _block_means(np.abs(saved.astype(np.float32) - jpeg))
 
 
-def _steps_of(image: MultiscaleImage) -> _Steps | None:
+def compressed_page_distance(
+    left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix
+) -> float | None:
+    """Return how far two pages are from one being the other, strongly compressed.
+
+    That is known to the pixel, so that a place which is not as the other page, compressed, is
+    another letter. It is not told where other letters would be compressed to the same pixels.
+
+    Parameters
+    ----------
+    left, right : MultiscaleImage
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right page to those of the left one.
+
+    Returns
+    -------
+    float or None
+        1 is the limit of the preset normal; None if that is not told: neither was strongly
+        compressed, or they differ all over.
+
+    Raises
+    ------
+    OSError, DecodeError
+        An image cannot be read.
+    """
+    from PIL import Image
+
+    side = LIMITS.detail_side
+    for image, other, way, back in (
+        (left, right, matrix, inverse(matrix)),
+        (right, left, inverse(matrix), matrix),
+    ):
+        how, jpeg = nearest_orientation(way), image.grey(side)
+        if how is None or oriented(other.grey(side), how).shape != jpeg.shape:
+            continue
+        steps = _steps_of(image, LIMITS.compressed_page_qualities)
+        if steps is None or other.saved_rgb is None:
+            continue
+        rgb = other.saved_rgb()
+        original = np.asarray(Image.fromarray(oriented(rgb, how)).convert("L"))
+        if original.shape != jpeg.shape:
+            continue
+        low, high = LIMITS.compressed_page_near
+        near = range(max(1, steps.quality + low), steps.quality + high + 1)
+        tables = {quality: in_rows(scaled_table(quality)) for quality in near}
+        differing = {
+            quality: _differing(jpeg, original, table) for quality, table in tables.items()
+        }
+        quality = min(near, key=lambda quality: differing[quality])
+        record("compressed_page_differing", differing[quality])
+        if differing[quality] > LIMITS.compressed_page_differing:
+            return None
+        most, legible = _beyond_and_legible(jpeg, original, tables[quality])
+        least = LIMITS.compressed_page_share * legible
+        record("compressed_page_least", least)
+        if least < LIMITS.compressed_page_least:
+            return None
+        limit = min(least, LIMITS.compressed_page_levels)
+        record("compressed_page_levels", most)
+        if most > limit:
+            return 1 + LIMITS.detail_excess * (most / limit - 1)
+        colours = _compressed_colours(rgb, quality)
+        return max(most / limit, recoloured_shares(colours, image.colours, back).distance)
+    return None
+
+
+def _differing(jpeg: Grey, other: Grey, table: NDArray[np.int64]) -> float:
+    """The share of blocks in which a JPEG is not another picture, compressed."""
+    apart = _block_means(np.abs(compressed(other, table).astype(np.float32) - jpeg))
+    return float((apart > LIMITS.compressed_page_same).mean())
+
+
+def _beyond(coefficients: NDArray[np.float32], jpeg: Grey, other: Grey, steps: Map) -> Map:
+    """By how many grey levels every block of a JPEG is not what another picture comes to.
+
+    Root mean square, of what lies beyond half a step; 0 where both have the same pixels.
+    `coefficients` are those of the JPEG, in steps.
+    """
+    away = np.abs(_coefficients(other) / steps - coefficients)
+    excess = np.maximum(away - 0.5, 0) * steps
+    levels = np.sqrt(np.square(excess).sum(axis=(2, 3))) / _BLOCK
+    difference = compressed(other, steps.astype(np.int64)).astype(np.float32) - jpeg
+    return np.asarray(np.minimum(levels, np.sqrt(_block_means(np.square(difference)))))
+
+
+def _beyond_and_legible(jpeg: Grey, other: Grey, table: NDArray[np.int64]) -> tuple[float, float]:
+    """By how many grey levels a JPEG is not another page, and would not be with another letter.
+
+    As `details.legibility` tells it: letters are held against those beside them.
+    """
+    steps = table.astype(np.float32)
+    coefficients = np.rint(_coefficients(jpeg) / steps)
+    most = float(_beyond(coefficients, jpeg, other, steps).max())
+    across, down = gradients(other.astype(np.float32))
+    printed = np.sqrt(_block_means(across * across + down * down)) > LIMITS.print_min_gradient
+    if np.count_nonzero(printed) < LIMITS.print_min_blocks:
+        return most, 0.0
+    beside = [
+        _beyond(coefficients, jpeg, np.roll(other, shift, axis=1), steps)[printed]
+        for shift in LIMITS.print_shifts
+    ]
+    return most, float(np.quantile(np.median(beside, axis=0), LIMITS.print_quantile))
+
+
+def _steps_of(
+    image: MultiscaleImage, qualities: Sequence[int] = LIMITS.compressed_qualities
+) -> _Steps | None:
     """The steps of which the coefficients of a picture are multiples, if these are large."""
-    best: _Steps | None = image.once("steps", lambda: _best_steps(image.grey(LIMITS.detail_side)))
+    best: _Steps | None = image.once(
+        f"steps {qualities[-1]}", lambda: _best_steps(image.grey(LIMITS.detail_side), qualities)
+    )
     if best is None:
         return None
     record("compressed_max_away", best.away)
     return best if best.away <= LIMITS.compressed_max_away else None
 
 
-def _best_steps(grey: Grey) -> _Steps | None:
+def _best_steps(grey: Grey, qualities: Sequence[int]) -> _Steps | None:
     """The steps of which the coefficients of a picture are nearest to multiples."""
     coefficients = _coefficients(grey)
     rows = coefficients.reshape(-1, _BLOCK, _BLOCK)
     rows = rows[:: max(1, len(rows) // LIMITS.compressed_blocks)].copy()
     rows[:, 0, 0] = 0  # means have multiples of everything
     best = None
-    for quality in LIMITS.compressed_qualities:
+    for quality in qualities:
         multiples = rows / in_rows(scaled_table(quality)).astype(np.float32)
         multiples = multiples[np.abs(multiples) > 0.5]
         if len(multiples) < LIMITS.compressed_min_count:

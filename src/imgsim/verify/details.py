@@ -46,11 +46,17 @@ class Details:
     matrix : ndarray of float64, shape (3, 3), or None
         Unit coordinates of the right picture to those of the left one, as they were aligned at the
         finest size; None if they could not be.
+    legible : float
+        See `legibility`; infinite of photos, and where there is too little print.
+    printed : bool
+        Both are pages of text or other drawings, and not only even.
     """
 
     distance: float
     drawn: bool
     matrix: Matrix | None
+    legible: float = float("inf")
+    printed: bool = False
 
     @property
     def known(self) -> bool:
@@ -89,8 +95,11 @@ def compare_details(
     errors = block_errors(left, right, matrix, exact=original is not None)
     if errors is None:
         return Details(0.0, drawn=False, matrix=None)
-    # in a small copy of a drawing little is even, and letters of a page hide its ground
+    # in a small copy of a drawing little is even, and letters of a page hide its ground, as in a
+    # blurred one
     finer = [image for image in (left, right) if max(image.shape) > max(errors.originals[0].shape)]
+    if not excluded:
+        finer += _sharper(errors.originals)
     page = _is_page(errors.images, errors.mask) or any(
         _is_page((image, image), np.ones_like(image)) for image in finer
     )
@@ -127,7 +136,28 @@ def compare_details(
         distance = max(distance, LIMITS.edited_difference)
     # where another digit would not be seen, that there is none says nothing
     distance = max(distance, (LIMITS.min_legibility / legible) ** 2)
-    return Details(float(distance), drawn, errors.matrix)
+    if drawn and not (page or drawing):
+        legible = legibility(errors)  # small print may hide its ground
+    return Details(float(distance), drawn, errors.matrix, legible, page or drawing)
+
+
+def _sharper(images: Sequence[Grey]) -> list[Grey]:
+    """The one of two images that is far sharper, if one is."""
+    import cv2
+
+    edges = []
+    for image in images:
+        steep = [
+            np.hypot(*gradients(np.asarray(cv2.GaussianBlur(image.astype(np.float32), (0, 0), s))))
+            for s in LIMITS.page_sharper_smoothings
+        ]
+        fine, coarse = (
+            float(np.quantile(x[::2, ::2], LIMITS.page_sharper_quantile)) for x in steep
+        )
+        edges.append(fine / max(coarse, 1.0))
+    more = max(edges) / max(min(edges), _LEAST_LEGIBLE)
+    record("page_sharper", more)
+    return [images[int(np.argmax(edges))]] if more >= LIMITS.page_sharper else []
 
 
 def _max_ratio(legible: float, *, drawn: bool) -> float:
@@ -183,7 +213,7 @@ def _is_page(levels: Sequence[Map | Grey], mask: Grey) -> bool:
     return are_text_pages(ways[-1], blocks, printed)
 
 
-def legibility(errors: BlockErrors) -> float:
+def legibility(errors: BlockErrors, min_gradient: float = LIMITS.print_min_gradient) -> float:
     """Return by how much another letter would exceed the error that is expected.
 
     Letters are held against others of the same page, those beside them: the ratio that most blocks
@@ -192,6 +222,8 @@ def legibility(errors: BlockErrors) -> float:
     Parameters
     ----------
     errors : BlockErrors
+    min_gradient : float
+        Grey levels per pixel of a block from which it may be print.
 
     Returns
     -------
@@ -199,7 +231,7 @@ def legibility(errors: BlockErrors) -> float:
         Infinite if there is too little print.
     """
     image = errors.images[0]
-    printed = errors.inside & (errors.gradient > LIMITS.print_min_gradient)
+    printed = errors.inside & (errors.gradient > min_gradient)
     printed &= _has_corners(image)
     ratios = []
     for shift in LIMITS.print_shifts:

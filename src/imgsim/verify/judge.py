@@ -16,7 +16,11 @@ from imgsim.verify.bilinear import bent, fit_bend, may_be_bent
 from imgsim.verify.channel_tones import in_one_tone
 from imgsim.verify.colour_details import colour_distance
 from imgsim.verify.colours import may_differ_in_place, recoloured_shares
-from imgsim.verify.compression import compare_compressed, compare_saved_again
+from imgsim.verify.compression import (
+    compare_compressed,
+    compare_saved_again,
+    compressed_page_distance,
+)
 from imgsim.verify.degraded import Degraded
 from imgsim.verify.details import Details, compare_details
 from imgsim.verify.exposure import are_two_shots, lies_beside
@@ -42,6 +46,7 @@ from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.needed import ALL, Needed
 from imgsim.verify.noise_blur import compare_noisy_or_blurred
 from imgsim.verify.overlap import make_verdict, share_seen
+from imgsim.verify.page_filter import filtered_distance
 from imgsim.verify.recording import record
 from imgsim.verify.residual import Residual, compare
 from imgsim.verify.rough_check import agree_roughly
@@ -503,17 +508,41 @@ def _details_of(found: _Found, left: MultiscaleImage, right: MultiscaleImage) ->
     )
     if verdict.residual <= 1 < details.distance and not details.drawn:
         details = _details_in_one_tone(left, right, matrix, bands) or details
+    compressed = filtered = None
+    # words over a photo are an overlay
+    may_be_page = details.printed or (details.drawn and not bands)
+    if may_be_page and _is_explanation_needed(details):
+        compressed = compressed_page_distance(left, right, matrix)
+        if compressed is None:
+            filtered = filtered_distance(
+                left.grey(side),
+                right.grey(side),
+                matrix,
+                agree=details.distance <= 1,
+                printed=details.printed,
+            )
+    explained = filtered if compressed is None else compressed
+    if explained is not None:
+        details = replace(details, distance=explained)
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
-    if details.drawn:
+    if details.drawn and (explained is None or explained > 1):
         verdict = replace(verdict, residual=max(verdict.residual, found.of_drawing))
     if verdict.residual > 1 and not details.drawn:
         return verdict
     distance = details.distance
-    if max(verdict.residual, distance) <= 1:
+    if max(verdict.residual, distance) <= 1 and compressed is None:
         distance = max(distance, _colour_distance(details, left, right, bands))
     if verdict.residual <= 1 < distance and (left.damaged() or right.damaged()):
         return verdict  # what differs is the damage
     return replace(verdict, residual=max(verdict.residual, distance))
+
+
+def _is_explanation_needed(details: Details) -> bool:
+    """Whether it is asked what was done to one of two pages: not where letters are told anyway."""
+    if not details.known:
+        return False
+    record("page_filter_legibility", details.legible)
+    return details.distance > 1 or details.legible < LIMITS.page_filter_legibility
 
 
 def _details_in_one_tone(

@@ -169,6 +169,25 @@ class Limits(NamedTuple):
     Of 160 pictures of 100 pixels it is 0, of 576 pairs of neighbours on turntables, one of them
     saved with 30 or 75, 6.9 at least."""
 
+    compressed_page_qualities: tuple[int, ...] = tuple(range(1, 51))
+    """Qualities that are tried of pages of text: from larger steps on, letters hide in them."""
+    compressed_page_near: tuple[int, int] = (-2, 1)
+    """Qualities, from the one that is found so, of which one is right: white paper cuts pixels off,
+    so that multiples are not found exactly."""
+    compressed_page_same: float = 0.5
+    """Grey levels, mean, up to which a block is that of the other page, compressed."""
+    compressed_page_differing: float = 0.12
+    """Share of the blocks that are not, at most. Of 40 receipts of quality 10 and 30, at the right
+    quality, it is 0 nearly always; at the next one 0.16 or more."""
+    compressed_page_share: float = 0.5
+    """Grey levels, root mean square, by which a block may be beyond half a step, as a share of
+    those by which another letter is. Of those receipts it is 0 nearly always."""
+    compressed_page_levels: float = 8.0
+    """Those grey levels, at most. Of 240 with another letter the least is 7.4, where that share
+    of it is 3.5; the next 13."""
+    compressed_page_least: float = 1.0
+    """Those grey levels, at least: of less, another letter may hide."""
+
     # degraded.py ----------------------------------------------------------------------------------
 
     degraded_max_shape: float = 1.0
@@ -856,6 +875,13 @@ class Limits(NamedTuple):
     little room."""
     max_loose_distance: float = 4.0
     """Distance of the preset loose: beyond it no detail is compared."""
+    page_sharper: float = 1.4
+    """Ratio of the gradients of an image at two smoothings as a multiple of the other's, from which
+    that may be a page which was blurred."""
+    page_sharper_smoothings: tuple[float, float] = (1.5, 4.0)
+    """Standard deviations, in pixels, of these: less is noise's."""
+    page_sharper_quantile: float = 0.99
+    """Quantile of the gradients that counts."""
     print_shifts: tuple[int, ...] = (6, 9, 13, 19)
     """Pixels by which print is shifted against itself: so another letter looks in its place."""
     print_min_gradient: float = 4.0
@@ -883,6 +909,49 @@ class Limits(NamedTuple):
     max_detail_ratio_lone: float = 3.0
     """The same as `max_detail_ratio` where no other place differs nearly as much. Of 430 copies of
     photos none that has more differs at one small place, both images having edges there."""
+
+    # page_filter.py -------------------------------------------------------------------------------
+
+    page_filter_legibility: float = 12.0
+    """Legibility, as of `min_legibility`, below which one filter has to explain by what two pages
+    differ; above it, it is asked for where they are refused otherwise."""
+    page_filter_sure_legibility: float = 10.0
+    """The same by the filter, at least, to refuse what is even and no page: things are, too."""
+    page_filter_same_scale: float = 0.15
+    """Share by which the scales of two pages may differ where neither is shrunk: one that was
+    tilted is larger here and smaller there."""
+    page_filter_reach: int = 3
+    """Pixels that the filter reaches to each side."""
+    page_filter_blurs: tuple[float, ...] = (0.0, 1.0, 2.0, 3.0)
+    """Standard deviations, in pixels, of the blurs that may come before it."""
+    page_filter_nearer: float = 0.98
+    """How near the blur before came, as a share of which another one has to come nearer."""
+    page_filter_places: int = 12_000
+    """Pixels that it is fitted to, about; it saves time."""
+    page_filter_ridge: float = 0.3
+    """Squared grey levels that are added to every pixel's: it keeps weights small."""
+    page_filter_floor: float = 0.4
+    """Grey levels that are expected of any block, at least."""
+    page_filter_least_error: float = 1.0
+    """Grey levels of error, below which a block does not differ."""
+    page_filter_min_gradient: float = 2.0
+    """Grey levels per pixel of a block from which it may be print."""
+    page_filter_frame_share: float = 0.75
+    """Legibility as a share of that where they lie so that most is to be read, at least."""
+    page_filter_way_share: float = 0.6
+    """The same by which of the two is filtered: where noise is smoothed away, so are letters."""
+    page_filter_max_ratio: float = 5.2
+    """Error of a block as a multiple of what is expected, see `detail_rank`, up to which the filter
+    explains it. Of 20 receipts each changed in 15 ways few copies have more than 5; with another
+    letter of the same receipt 5.7 is the least where letters stand out well."""
+    page_filter_max_share: float = 0.25
+    """The same as a share of what another letter would have. Of those copies, as far as they were
+    stretched, tilted, blurred or shrunk, none has more than 0.26; with another letter, half the
+    size, some have 0.2 to 0.35, where nobody can read it, and tilted 0.45 or more."""
+    page_filter_max_share_agreeing: float = 0.35
+    """The same where nothing tells them apart without a filter: codecs leave more at edges."""
+    page_filter_min_legibility: float = 6.0
+    """Legibility by the filter, at least: below it, another letter may hide."""
 
     # colour_details.py ----------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ else: another digit, another word, a thing that was moved.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,11 +45,12 @@ CELL = 4
 class Noise:
     """The error that is to be expected of a block: `constant` + `slope` times its gradient.
 
-    In grey levels; the gradient in grey levels per pixel.
+    In grey levels; the gradient in grey levels per pixel. The constant counts as `floor` at least.
     """
 
     constant: float
     slope: float
+    floor: float = LIMITS.detail_floor
 
     def expected(self, gradient: Map) -> Map:
         """Return the errors that are to be expected.
@@ -62,7 +63,7 @@ class Noise:
         -------
         ndarray of float32, shape (rows, columns)
         """
-        return np.asarray(max(self.constant, LIMITS.detail_floor) + self.slope * gradient)
+        return np.asarray(max(self.constant, self.floor) + self.slope * gradient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,19 +174,13 @@ def block_errors(
     BlockErrors or None
         None if they cannot be aligned at this size.
     """
-    refined = matrix if exact else _refined(left, right, matrix, excluded)
-    if refined is None:
+    frame = in_one_frame(left, right, matrix, excluded, exact=exact)
+    if frame is None:
         return None
-    pair = _aligned(left, right, refined, excluded, correct=not exact)
-    one, other, mask, aligned = pair
-    joint = _flat_histogram(one, other, mask)
-    inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
-    around = Surroundings(mask)
+    one, other, inside = frame.one, frame.other, frame.inside
     # what one of them has clipped can be told from the other, not the other way
-    toned = (
-        _toned(one.grey, smooth_tone_curve(joint)),
-        _toned(other.grey, smooth_tone_curve(joint.T)),
-    )
+    toned = frame.toned()
+    around = Surroundings(frame.mask)
     directions = (
         _equally_sharp((toned[0], other.levels), (None, other.smooth), around),
         _equally_sharp((one.levels, toned[1]), (one.smooth, None), around),
@@ -193,14 +188,19 @@ def block_errors(
     images, error = min(
         directions, key=lambda direction: direction[1][inside].mean() if inside.any() else 0.0
     )
-    return _with_noise(images, (one.grey, other.grey), error, mask, inside, aligned)
+    return with_noise(frame, images, error)
 
 
 @dataclass(frozen=True, slots=True)
-class _Smoothed:
+class Smoothed:
     """An image, its levels as float32, these smoothed, and where these are flat.
 
-    `flat` has those pixels alone that `joint_histogram` counts.
+    Attributes
+    ----------
+    grey : ndarray of uint8, shape (h, w)
+    levels, smooth : ndarray of float32, shape (h, w)
+    flat : ndarray of bool
+        Of those pixels alone that `joint_histogram` counts.
     """
 
     grey: Grey
@@ -209,10 +209,74 @@ class _Smoothed:
     flat: NDArray[np.bool_]
 
 
-def _smoothed(grey: Grey) -> _Smoothed:
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Two images in the pixels of the left one, or of half of it and so on.
+
+    Attributes
+    ----------
+    one, other : Smoothed
+    mask : ndarray of uint8, shape (h, w)
+        1 where they overlap, well inside, else 0.
+    inside : ndarray of bool, shape (rows, columns)
+        Blocks in the overlap.
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one, as they were aligned.
+    """
+
+    one: Smoothed
+    other: Smoothed
+    mask: NDArray[np.uint8]
+    inside: NDArray[np.bool_]
+    matrix: Matrix
+
+    def toned(self) -> tuple[Map, Map]:
+        """Return each image in the tones of the other one, as float32, shape (h, w)."""
+        joint = _flat_histogram(self.one, self.other, self.mask)
+        return (
+            _toned(self.one.grey, smooth_tone_curve(joint)),
+            _toned(self.other.grey, smooth_tone_curve(joint.T)),
+        )
+
+
+def in_one_frame(
+    left: Grey,
+    right: Grey,
+    matrix: Matrix,
+    excluded: Sequence[Band] = (),
+    *,
+    exact: bool = False,
+    same_scale: float = LIMITS.detail_same_scale,
+) -> Frame | None:
+    """Lay one image upon the other, for the arguments see `block_errors`.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+    matrix : ndarray of float64, shape (3, 3)
+    excluded : sequence of (float, float)
+    exact : bool
+    same_scale : float
+        Share by which their scales may differ where neither is shrunk.
+
+    Returns
+    -------
+    Frame or None
+        None if they cannot be aligned at this size.
+    """
+    refined = matrix if exact else _refined(left, right, matrix, excluded)
+    if refined is None:
+        return None
+    images = _at_finest_scale(left, right, refined, same_scale)
+    one, other, mask, aligned = _aligned(images, refined, excluded, correct=not exact)
+    inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
+    return Frame(one, other, mask, inside, aligned)
+
+
+def _smoothed(grey: Grey) -> Smoothed:
     levels = grey.astype(np.float32)
     smooth = _blurred(levels, LIMITS.detail_blur)
-    return _Smoothed(grey, levels, smooth, _is_flat(smooth))
+    return Smoothed(grey, levels, smooth, _is_flat(smooth))
 
 
 def _refined(left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]) -> Matrix | None:
@@ -229,10 +293,9 @@ def _refined(left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]) 
 
 
 def _aligned(
-    left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band], *, correct: bool
-) -> tuple[_Smoothed, _Smoothed, NDArray[np.uint8], Matrix]:
+    finest: tuple[Grey, Grey], matrix: Matrix, excluded: Sequence[Band], *, correct: bool
+) -> tuple[Smoothed, Smoothed, NDArray[np.uint8], Matrix]:
     """Both images in one frame, where they overlap, well inside, and by which matrix."""
-    finest = _at_finest_scale(left, right, matrix)
     pixels = opencv_matrix(matrix, *finest)
     mask = erode_mask(overlap_mask(*finest, pixels, excluded), LIMITS.detail_margin)
     one, size = _smoothed(finest[0]), finest[0].shape
@@ -249,14 +312,16 @@ def _aligned(
     return one, warped, mask, matrix
 
 
-def _at_finest_scale(left: Grey, right: Grey, matrix: Matrix) -> tuple[Grey, Grey]:
+def _at_finest_scale(
+    left: Grey, right: Grey, matrix: Matrix, same_scale: float
+) -> tuple[Grey, Grey]:
     """Shrink the image with more pixels to the scale of the other one, and both if need be.
 
     By next to nothing they are not shrunk: what was cut out of an image has its very pixels.
     """
     area = abs(float(np.linalg.det(pixel_matrix(matrix, left, right)[:2, :2])))
     scale = float(np.sqrt(area))  # pixels of the left image per pixel of the right one
-    if abs(scale - 1) < LIMITS.detail_same_scale:
+    if abs(scale - 1) < same_scale:
         scale = 1.0
     most = min(1.0, LIMITS.detail_side / max(left.shape))
     ratio = min(most, 1 / scale) if scale > 1 else most
@@ -273,9 +338,7 @@ def _warp(image: Grey, pixels: Matrix, shape: tuple[int, ...]) -> Grey:
     return np.asarray(cv2.warpPerspective(image, pixels, size, flags=cv2.INTER_CUBIC), np.uint8)
 
 
-def _flat_histogram(
-    one: _Smoothed, other: _Smoothed, mask: NDArray[np.uint8]
-) -> NDArray[np.float32]:
+def _flat_histogram(one: Smoothed, other: Smoothed, mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Count levels that lie on each other; near edges, which may be misplaced, they count less."""
     step = LIMITS.tone_step
     inner = np.zeros_like(mask)
@@ -359,20 +422,39 @@ def _equally_sharp(
     return (one, other), block_error(one, other, around)
 
 
-def _with_noise(
+def with_noise(
+    frame: Frame,
     images: tuple[Map, Map],
-    greys: tuple[Grey, Grey],
     error: Map,
-    mask: NDArray[np.uint8],
-    inside: NDArray[np.bool_],
-    matrix: Matrix,
+    *,
+    floor: float = LIMITS.detail_floor,
+    least_error: float = LIMITS.detail_least_error,
 ) -> BlockErrors:
-    gradient = lesser_gradient(*images)
-    noise = fit_noise(error[inside], gradient[inside])
-    ratio = np.where(
-        inside & (error > LIMITS.detail_least_error), error / noise.expected(gradient), 0
+    """Return the errors of all blocks as multiples of what is to be expected.
+
+    Parameters
+    ----------
+    frame : Frame
+    images : two ndarrays of float32, shape (h, w)
+        What was compared.
+    error : ndarray of float32, shape (rows, columns)
+        Of `block_error`.
+    floor : float
+        Grey levels that are expected of any block, at least.
+    least_error : float
+        Grey levels of error, below which a block does not differ.
+
+    Returns
+    -------
+    BlockErrors
+    """
+    inside, gradient = frame.inside, lesser_gradient(*images)
+    noise = replace(fit_noise(error[inside], gradient[inside]), floor=floor)
+    ratio = np.where(inside & (error > least_error), error / noise.expected(gradient), 0)
+    greys = frame.one.grey, frame.other.grey
+    return BlockErrors(
+        images, greys, frame.mask, ratio, error, gradient, inside, noise, frame.matrix
     )
-    return BlockErrors(images, greys, mask, ratio, error, gradient, inside, noise, matrix)
 
 
 def block_error(one: Map, other: Map, around: Surroundings) -> Map:

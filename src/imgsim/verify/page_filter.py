@@ -1,0 +1,187 @@
+"""Whether one filter over all of a page explains all by which another page differs from it.
+
+What blur, resampling, sharpening and a misplacement by a part of a pixel do to a page is one linear
+filter, the same at every letter. So its weights are fitted to the whole pair, and one page is told
+from the other by what is left: a few dozen weights, fitted to all letters, do not turn one of them
+into another. What another letter would leave is measured by this very pair, too; where that is
+hardly more than its noise, nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgsim.stage_times import staged
+from imgsim.verify.blocks import Map
+from imgsim.verify.details import legibility
+from imgsim.verify.limits import LIMITS
+from imgsim.verify.local_differences import (
+    Frame,
+    Smoothed,
+    Surroundings,
+    block_error,
+    in_one_frame,
+    with_noise,
+)
+from imgsim.verify.matrix import Grey, Matrix, inverse, nearest_orientation, oriented
+from imgsim.verify.recording import record
+
+_LEAST_LEGIBLE = 1e-3
+"""Where no letter would stand out at all; what is told by it is divided by it."""
+
+
+class _Explained(NamedTuple):
+    """By how much the rest of a page exceeds its noise, and another letter would."""
+
+    top: float
+    legible: float
+
+
+@staged("details")
+def filtered_distance(
+    left: Grey, right: Grey, matrix: Matrix, *, agree: bool = False, printed: bool = True
+) -> float | None:
+    """Return how far two pages are from one being the other, filtered.
+
+    Parameters
+    ----------
+    left, right : ndarray of uint8, shape (h, w)
+        In the finest size that is to be compared.
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right page to those of the left one.
+    agree : bool
+        Without a filter, nothing tells them apart.
+    printed : bool
+        They are surely pages. Of others nothing is said where letters would not be told for sure.
+
+    Returns
+    -------
+    float or None
+        1 is the limit of the preset normal; None if that is not told.
+    """
+    frames = [
+        [
+            _explained(frame, source, target, toned)
+            for source, target, toned in zip(
+                (frame.one, frame.other), (frame.other, frame.one), frame.toned(), strict=True
+            )
+        ]
+        for frame in _frames(left, right, matrix)
+    ]
+    # where it lies worse, or noise is smoothed away, another letter may hide
+    max_share = LIMITS.page_filter_max_share_agreeing if agree else LIMITS.page_filter_max_share
+    most = [max(way.legible for way in ways) for ways in frames]
+    if not printed and max(most, default=0.0) < LIMITS.page_filter_sure_legibility:
+        return None
+    return min(
+        (
+            _distance(way, max_share)
+            for ways, legible in zip(frames, most, strict=True)
+            for way in ways
+            if legible >= LIMITS.page_filter_frame_share * max(most)
+            and way.legible >= LIMITS.page_filter_way_share * legible
+        ),
+        default=None,
+    )
+
+
+def _distance(way: _Explained, max_share: float) -> float:
+    legible = max(way.legible, _LEAST_LEGIBLE)
+    distance = way.top / min(max_share * legible, LIMITS.page_filter_max_ratio)
+    if distance > 1:
+        distance = 1 + LIMITS.detail_excess * (distance - 1)
+    # where another letter would not be seen, that there is none says nothing
+    return max(distance, (LIMITS.page_filter_min_legibility / legible) ** 2)
+
+
+def _frames(left: Grey, right: Grey, matrix: Matrix) -> Iterator[Frame]:
+    """Both pages as they were aligned, and as they lie if one is all of the other.
+
+    If it is not, either may have been warped from the other one.
+    """
+    same_scale = LIMITS.page_filter_same_scale
+    frames = [in_one_frame(left, right, matrix, same_scale=same_scale)]
+    orientation = nearest_orientation(matrix, LIMITS.peer_max_corner)
+    if orientation is None:
+        frames.append(in_one_frame(right, left, inverse(matrix), same_scale=same_scale))
+    else:
+        pages = left, oriented(right, orientation)
+        for small in pages:
+            if all(small.shape[n] <= min(page.shape[n] for page in pages) for n in (0, 1)):
+                one, other = (_resized(page, small) for page in pages)
+                frames.append(in_one_frame(one, other, np.eye(3), exact=True))
+                break
+    for frame in frames:
+        if frame is not None and frame.inside.any():
+            yield frame
+
+
+def _resized(image: Grey, like: Grey) -> Grey:
+    """An image in the size of a smaller one, by the filter that programs shrink pictures by."""
+    from PIL import Image
+
+    if image.shape == like.shape:
+        return image
+    height, width = like.shape
+    whole = Image.fromarray(np.ascontiguousarray(image))
+    return np.asarray(whole.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _explained(frame: Frame, source: Smoothed, target: Smoothed, toned: Map) -> _Explained:
+    """What is left of one page where the other one was filtered."""
+    import cv2
+
+    ways = [_fitted(image, target.levels, frame.mask) for image in (toned, source.levels)]
+    filtered = min(ways, key=lambda way: way[1])[0]
+    smooth = np.asarray(cv2.GaussianBlur(filtered, (0, 0), LIMITS.detail_blur))
+    error = block_error(smooth, target.smooth, Surroundings(frame.mask))
+    errors = with_noise(
+        frame,
+        (smooth, target.smooth),
+        error,
+        floor=LIMITS.page_filter_floor,
+        least_error=LIMITS.page_filter_least_error,
+    )
+    top, legible = errors.top_ratio(), legibility(errors, LIMITS.page_filter_min_gradient)
+    if not np.isfinite(legible):
+        return _Explained(top, 0.0)
+    record("page_filter_max_ratio", top)
+    record("page_filter_max_share", top / max(legible, _LEAST_LEGIBLE))
+    record("page_filter_min_legibility", legible)
+    return _Explained(top, legible)
+
+
+def _fitted(source: Map, target: Map, mask: NDArray[np.uint8]) -> tuple[Map, float]:
+    """A page by the filter that brings it nearest to another one, and how near that is.
+
+    In grey levels, root mean square. The filter is a blur and weights of near pixels.
+    """
+    import cv2
+
+    reach = LIMITS.page_filter_reach
+    inner = np.zeros_like(mask)
+    inner[reach:-reach, reach:-reach] = mask[reach:-reach, reach:-reach]
+    places = np.flatnonzero(inner)
+    places = places[:: max(1, len(places) // LIMITS.page_filter_places)]
+    wanted = target.ravel()[places]
+    offsets = range(-reach, reach + 1)
+    steps = [row * mask.shape[1] + column for row in offsets for column in offsets]
+    best, nearest = source, np.inf
+    for sigma in LIMITS.page_filter_blurs:
+        image = np.asarray(cv2.GaussianBlur(source, (0, 0), sigma)) if sigma else source
+        pixels = image.ravel()
+        near = np.stack([pixels[places + step] for step in steps] + [np.ones_like(wanted)])
+        products = (near @ near.T).astype(np.float64)
+        products[np.diag_indices(len(products))] += LIMITS.page_filter_ridge * len(places)
+        weights = np.linalg.solve(products, (near @ wanted).astype(np.float64)).astype(np.float32)
+        apart = float(np.sqrt(np.square(weights @ near - wanted).mean()))
+        if apart > LIMITS.page_filter_nearer * nearest:
+            break
+        nearest = apart
+        kernel = weights[:-1].reshape(len(offsets), -1)
+        best = np.asarray(cv2.filter2D(image, cv2.CV_32F, kernel)) + weights[-1]
+    return best, nearest
