@@ -140,6 +140,7 @@ PARTS: dict[str, str] = {
         "saved_again_near": "saved_again_share",
         "noise_max_top": "noise_other_top",
         "blur_max_ratio": "blur_other_ratio",
+        "page_filter_max_share": "page_filter_max_share_in_place",
         "figure_mean": "figure_mean_even figure_even figure_min_even figure_area",
     }.items()
     for name in names.split()

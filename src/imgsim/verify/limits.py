@@ -948,6 +948,9 @@ class Limits(NamedTuple):
     """The same as a share of what another letter would have. Of those copies, as far as they were
     stretched, tilted, blurred or shrunk, none has more than 0.26; with another letter, half the
     size, some have 0.2 to 0.35, where nobody can read it, and tilted 0.45 or more."""
+    page_filter_max_share_in_place: float = 0.35
+    """The same of pages of one size that nothing tells apart without a filter: codecs and clipped
+    white leave more at edges.."""
     page_filter_min_legibility: float = 6.0
     """Legibility by the filter, at least: below it, another letter may hide."""
 

@@ -43,7 +43,7 @@ class _Explained(NamedTuple):
 
 @staged("details")
 def filtered_distance(
-    left: Grey, right: Grey, matrix: Matrix, *, printed: bool = True
+    left: Grey, right: Grey, matrix: Matrix, *, agree: bool = False, printed: bool = True
 ) -> float | None:
     """Return how far two pages are from one being the other, filtered.
 
@@ -53,6 +53,8 @@ def filtered_distance(
         In the finest size that is to be compared.
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates of the right page to those of the left one.
+    agree : bool
+        Without a filter, nothing tells them apart.
     printed : bool
         They are surely pages. Of others nothing is said where letters would not be told for sure.
 
@@ -71,12 +73,15 @@ def filtered_distance(
         for frame in _frames(left, right, matrix)
     ]
     # where it lies worse, or noise is smoothed away, another letter may hide
+    same_size = sorted(left.shape) == sorted(right.shape)
+    in_place = agree and same_size and nearest_orientation(matrix) is not None
+    max_share = LIMITS.page_filter_max_share_in_place if in_place else LIMITS.page_filter_max_share
     most = [max(way.legible for way in ways) for ways in frames]
     if not printed and max(most, default=0.0) < LIMITS.page_filter_sure_legibility:
         return None
     return min(
         (
-            _distance(way)
+            _distance(way, max_share)
             for ways, legible in zip(frames, most, strict=True)
             for way in ways
             if legible >= LIMITS.page_filter_frame_share * max(most)
@@ -86,9 +91,9 @@ def filtered_distance(
     )
 
 
-def _distance(way: _Explained) -> float:
+def _distance(way: _Explained, max_share: float) -> float:
     legible = max(way.legible, _LEAST_LEGIBLE)
-    distance = way.top / min(LIMITS.page_filter_max_share * legible, LIMITS.page_filter_max_ratio)
+    distance = way.top / min(max_share * legible, LIMITS.page_filter_max_ratio)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
     # where another letter would not be seen, that there is none says nothing
