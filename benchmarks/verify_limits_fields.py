@@ -141,6 +141,7 @@ PARTS: dict[str, str] = {
         "noise_max_top": "noise_other_top",
         "blur_max_ratio": "blur_other_ratio",
         "page_filter_max_share": "page_filter_max_share_in_place",
+        "page_filter_max_ratio": "page_filter_max_ratio_in_place",
         "figure_mean": "figure_mean_even figure_even figure_min_even figure_area",
     }.items()
     for name in names.split()

@@ -611,6 +611,7 @@ KNOWN: dict[str, object] = {
     "page_filter_way_share": 0.6,
     "page_filter_max_ratio": 5.2,
     "page_filter_max_share": 0.25,
+    "page_filter_max_ratio_in_place": 5.8,
     "page_filter_max_share_in_place": 0.35,
     "page_filter_min_legibility": 6.0,
 }

@@ -518,7 +518,6 @@ def _details_of(found: _Found, left: MultiscaleImage, right: MultiscaleImage) ->
                 left.grey(side),
                 right.grey(side),
                 matrix,
-                agree=details.distance <= 1,
                 printed=details.printed,
             )
     explained = filtered if compressed is None else compressed

@@ -948,9 +948,10 @@ class Limits(NamedTuple):
     """The same as a share of what another letter would have. Of those copies, as far as they were
     stretched, tilted, blurred or shrunk, none has more than 0.26; with another letter, half the
     size, some have 0.2 to 0.35, where nobody can read it, and tilted 0.45 or more."""
+    page_filter_max_ratio_in_place: float = 5.8
     page_filter_max_share_in_place: float = 0.35
-    """The same of pages of one size that nothing tells apart without a filter: codecs and clipped
-    white leave more at edges.."""
+    """Both of pages of one size that lie upon each other: codecs, noise and clipped white leave
+    more. With another letter the least were 7.7 and 0.44."""
     page_filter_min_legibility: float = 6.0
     """Legibility by the filter, at least: below it, another letter may hide."""
 

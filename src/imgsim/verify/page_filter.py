@@ -43,7 +43,7 @@ class _Explained(NamedTuple):
 
 @staged("details")
 def filtered_distance(
-    left: Grey, right: Grey, matrix: Matrix, *, agree: bool = False, printed: bool = True
+    left: Grey, right: Grey, matrix: Matrix, *, printed: bool = True
 ) -> float | None:
     """Return how far two pages are from one being the other, filtered.
 
@@ -53,8 +53,6 @@ def filtered_distance(
         In the finest size that is to be compared.
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates of the right page to those of the left one.
-    agree : bool
-        Without a filter, nothing tells them apart.
     printed : bool
         They are surely pages. Of others nothing is said where letters would not be told for sure.
 
@@ -73,15 +71,13 @@ def filtered_distance(
         for frame in _frames(left, right, matrix)
     ]
     # where it lies worse, or noise is smoothed away, another letter may hide
-    same_size = sorted(left.shape) == sorted(right.shape)
-    in_place = agree and same_size and nearest_orientation(matrix) is not None
-    max_share = LIMITS.page_filter_max_share_in_place if in_place else LIMITS.page_filter_max_share
+    in_place = sorted(left.shape) == sorted(right.shape) and nearest_orientation(matrix) is not None
     most = [max(way.legible for way in ways) for ways in frames]
     if not printed and max(most, default=0.0) < LIMITS.page_filter_sure_legibility:
         return None
     return min(
         (
-            _distance(way, max_share)
+            _distance(way, in_place=in_place)
             for ways, legible in zip(frames, most, strict=True)
             for way in ways
             if legible >= LIMITS.page_filter_frame_share * max(most)
@@ -91,9 +87,12 @@ def filtered_distance(
     )
 
 
-def _distance(way: _Explained, max_share: float) -> float:
+def _distance(way: _Explained, *, in_place: bool) -> float:
     legible = max(way.legible, _LEAST_LEGIBLE)
-    distance = way.top / min(max_share * legible, LIMITS.page_filter_max_ratio)
+    share, ratio = LIMITS.page_filter_max_share, LIMITS.page_filter_max_ratio
+    if in_place:
+        share, ratio = LIMITS.page_filter_max_share_in_place, LIMITS.page_filter_max_ratio_in_place
+    distance = way.top / min(share * legible, ratio)
     if distance > 1:
         distance = 1 + LIMITS.detail_excess * (distance - 1)
     # where another letter would not be seen, that there is none says nothing
