@@ -93,6 +93,7 @@ def test_every_option_in_a_page_exists(page: str) -> None:
             "--stripped",
             "--places",
             "--formats",
+            "--each",
         ),  # benchmarks
         *("--golden", "--update-golden"),  # imgsim.testing
         "--strict",
