@@ -8,6 +8,7 @@ SIFT or SURF", ICCV 2011, doi:10.1109/ICCV.2011.6126544, as OpenCV has it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -115,22 +116,25 @@ def records(rows: NDArray[np.generic]) -> NDArray[Any]:
     return np.ascontiguousarray(rows).view(LAYOUT)[:, 0]
 
 
-def lack_detail(flat: NDArray[np.bool_], rows: NDArray[Any]) -> NDArray[np.bool_]:
+def lack_detail(flat: Iterable[bool], rows: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which pictures cannot be told by their hash and keypoints.
 
     A page with a few lines of text is flat, but its letters are plenty of keypoints.
 
     Parameters
     ----------
-    flat : ndarray of bool, shape (n,)
-        See `ImageFacts.flat`.
+    flat : iterable of bool
+        Of each, see `ImageFacts.flat`.
     rows : ndarray of dtype `LAYOUT`, shape (n,)
+        Those of pictures that are not flat are not read.
 
     Returns
     -------
     ndarray of bool, shape (n,)
     """
-    return flat & (rows["count"] < _MANY_KEYPOINTS)
+    plain = np.fromiter(flat, np.bool_)
+    plain[plain] = rows["count"][plain] < _MANY_KEYPOINTS
+    return plain
 
 
 def place_unit(size: NDArray[Any]) -> NDArray[np.float32]:

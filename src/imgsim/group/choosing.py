@@ -231,11 +231,11 @@ class Choosing:
     def _derivation(self, one: Candidate, other: Candidate) -> tuple[int, str]:
         """Tell as `evidence.derivation` does, where that is unsure by how the files begin."""
         pictures = one.picture, other.picture
-        sure = derived_by(self.comparisons.signs(*pictures).signs)
-        if sure[0] or one.begins_as_cameras == other.begins_as_cameras:
+        if one.begins_as_cameras == other.begins_as_cameras:
             return self.comparisons.derivation(*pictures)
-        if pictures[0].identity == pictures[1].identity:
-            return 0, ""
+        sure = derived_by(self.comparisons.signs(*pictures).signs)
+        if sure[0] or pictures[0].identity == pictures[1].identity:
+            return sure
         return 1 if one.begins_as_cameras else -1, "saved by a program, as its first bytes say"
 
     def _majority(self, kept: Candidate, pool: Sequence[Candidate]) -> list[Candidate]:

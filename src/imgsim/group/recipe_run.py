@@ -178,8 +178,7 @@ class RecipeRun:
         self, rows: NDArray[np.generic], options: RunOptions, rules: PairRules
     ) -> Proposals:
         """Pairs worth verifying: known of the last run over the same pictures, or found."""
-        flat = np.array([p.facts.flat for p in self._pictures], np.bool_)
-        flat = lack_detail(flat, records(rows))
+        flat = lack_detail((p.facts.flat for p in self._pictures), records(rows))
         if len(flat) < 2:
             return self._find_pairs(rows, options, rules, flat)
         digests = [p.digest for p in self._pictures]

@@ -148,7 +148,7 @@ class Archive:
         equal: dict[str, set[str]] = {}
         for query in {p.digest: p for p in queries}.values():
             row = records(np.ascontiguousarray(rows[query.digest])[None])
-            plain = bool(lack_detail(np.array([query.facts.flat]), row)[0])
+            plain = bool(lack_detail([query.facts.flat], row)[0])
             near = self.gallery.propose(row, query.digest, flat=plain)
             why |= {(query.digest, digest): one for digest, one in near.items()}
             equal[query.digest] = {query.digest, *self.gallery.equal_flat(query.facts)}

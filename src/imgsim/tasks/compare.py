@@ -149,7 +149,7 @@ def compare(
         pair = np.stack([left_rows[comparator.extractor], right_rows[comparator.extractor]])
         plain = any(flat)
         if isinstance(comparator, Recipe):
-            verdict, plain = EQUAL, bool(lack_detail(np.array(flat), records(pair)).any())
+            verdict, plain = EQUAL, bool(lack_detail(flat, records(pair)).any())
             if digests[0] != digests[1]:
                 verdict = verify_pair(
                     comparator, paths, pair, options, frames=several, flat=flat, digests=digests

@@ -103,7 +103,7 @@ class IndexReferences:
         digests = sorted(own)
         pictures = [own[digest] for digest in digests]
         rows = records(collection.features(self._recipe.extractor, pictures).rows)
-        plain = lack_detail(np.array([p.facts.flat for p in pictures], np.bool_), rows)
+        plain = lack_detail((p.facts.flat for p in pictures), rows)
         why: dict[tuple[str, str], int] = {}
 
         def add(digest: str, known: str, bits: int) -> None:
@@ -211,7 +211,7 @@ class IndexReferences:
         rules : PairRules
         """
         rows = records(self.collection.features(self._recipe.extractor, pictures).rows)
-        flat = lack_detail(np.array([p.facts.flat for p in pictures], np.bool_), rows)
+        flat = lack_detail((p.facts.flat for p in pictures), rows)
         closed = np.array([p.file.reference for p in pictures], np.bool_)
         return propose(
             rows,

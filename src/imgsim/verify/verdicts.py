@@ -520,7 +520,7 @@ def verify_pair(
         return swapped(verdict)
     if any(flat) and frames:
         return NOT_ALIGNED
-    plain = lack_detail(np.array(flat, np.bool_), records(rows))
+    plain = lack_detail(flat, records(rows))
     proposals = propose(records(rows), hashes=recipe.hashes, jobs=1, flat=plain)
     if len(proposals.why) == 0:
         return NOT_ALIGNED
