@@ -26,13 +26,12 @@ from imgsim.decode.detail import dct_basis
 from imgsim.decode.jpeg_quality import in_rows, scaled_table
 from imgsim.verify.blocks import Map
 from imgsim.verify.colours import YCbCr, recoloured_shares
-from imgsim.verify.degraded import Degraded, at_size
+from imgsim.verify.degraded import Degraded, at_size, either_way
 from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import (
     Grey,
     Matrix,
-    inverse,
     nearest_orientation,
     orientation_matrix,
     oriented,
@@ -91,13 +90,9 @@ def compare_compressed(
     orientation, side = nearest_orientation(matrix), LIMITS.detail_side
     if orientation is None:
         return None
-    for image, other, way, back in (
-        (left, right, matrix, inverse(matrix)),
-        (right, left, inverse(matrix), matrix),
-    ):
-        how, grey = nearest_orientation(way), image.grey(side)
-        steps = None if how is None else _steps_of(image)
-        if how is None or steps is None or other.detail_rgb is None:
+    for image, other, how, back in either_way(left, right, matrix):
+        grey, steps = image.grey(side), _steps_of(image)
+        if steps is None or other.detail_rgb is None:
             continue
         original = other.grey(side)
         if is_of_two_levels(other):
@@ -146,24 +141,18 @@ def compare_saved_again(
     OSError, DecodeError
         An image cannot be read.
     """
-    from PIL import Image
-
-    side, matrix = LIMITS.detail_side, orientation_matrix(orientation)
-    for image, other, way, back in (
-        (left, right, matrix, inverse(matrix)),
-        (right, left, inverse(matrix), matrix),
-    ):
-        how, jpeg = nearest_orientation(way), image.grey(side)
-        if how is None or other.saved_rgb is None:
+    side = LIMITS.detail_side
+    for image, other, how, back in either_way(left, right, orientation_matrix(orientation)):
+        if other.saved_rgb is None:
             continue
-        rgb = other.saved_rgb()
-        original = np.asarray(Image.fromarray(oriented(rgb, how)).convert("L"))
+        jpeg, rgb = image.grey(side), other.saved_rgb()
+        original = _stored(rgb, how)
         if original.shape != jpeg.shape:
             continue
         quality = _nearest_quality(jpeg, original)
         if quality is None:
             continue
-        most = float(_apart_from_saved(jpeg, original, quality).max())
+        most = float(_apart(jpeg, original, in_rows(scaled_table(quality))).max())
         record("saved_again_levels", most)
         if most <= LIMITS.saved_again_levels:
             colours = _compressed_colours(rgb, quality)
@@ -189,10 +178,16 @@ def _nearest_quality(jpeg: Grey, original: Grey) -> int | None:
     return quality if nearest <= 1 else None
 
 
-def _apart_from_saved(jpeg: Grey, original: Grey, quality: int) -> Map:
-    """Grey levels by which blocks of a JPEG differ from those of another picture, saved."""
-    saved = compressed(original, in_rows(scaled_table(quality)))
-    return _block_means(np.abs(saved.astype(np.float32) - jpeg))
+def _stored(rgb: Pixels, how: Orientation) -> Grey:
+    """The luma of a picture that is saved as it lies upon another one."""
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(oriented(rgb, how)).convert("L"))
+
+
+def _apart(jpeg: Grey, other: Grey, table: NDArray[np.int64]) -> Map:
+    """Grey levels by which blocks of a JPEG differ from those of another picture, compressed."""
+    return _block_means(np.abs(compressed(other, table).astype(np.float32) - jpeg))
 
 
 def compressed_page_distance(
@@ -220,21 +215,16 @@ def compressed_page_distance(
     OSError, DecodeError
         An image cannot be read.
     """
-    from PIL import Image
-
     side = LIMITS.detail_side
-    for image, other, way, back in (
-        (left, right, matrix, inverse(matrix)),
-        (right, left, inverse(matrix), matrix),
-    ):
-        how, jpeg = nearest_orientation(way), image.grey(side)
-        if how is None or oriented(other.grey(side), how).shape != jpeg.shape:
+    for image, other, how, back in either_way(left, right, matrix):
+        jpeg = image.grey(side)
+        if oriented(other.grey(side), how).shape != jpeg.shape:
             continue
         steps = _steps_of(image, LIMITS.compressed_page_qualities)
         if steps is None or other.saved_rgb is None:
             continue
         rgb = other.saved_rgb()
-        original = np.asarray(Image.fromarray(oriented(rgb, how)).convert("L"))
+        original = _stored(rgb, how)
         if original.shape != jpeg.shape:
             continue
         low, high = LIMITS.compressed_page_near
@@ -263,8 +253,7 @@ def compressed_page_distance(
 
 def _differing(jpeg: Grey, other: Grey, table: NDArray[np.int64]) -> float:
     """The share of blocks in which a JPEG is not another picture, compressed."""
-    apart = _block_means(np.abs(compressed(other, table).astype(np.float32) - jpeg))
-    return float((apart > LIMITS.compressed_page_same).mean())
+    return float((_apart(jpeg, other, table) > LIMITS.compressed_page_same).mean())
 
 
 def _beyond(coefficients: NDArray[np.float32], jpeg: Grey, other: Grey, steps: Map) -> Map:

@@ -9,7 +9,8 @@ import numpy as np
 
 from imgsim.comparators.local import Orientation
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Grey
+from imgsim.verify.matrix import Grey, Matrix, inverse, nearest_orientation
+from imgsim.verify.multiscale import MultiscaleImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,32 @@ class Degraded:
     distance: float
     original: Grey
     orientation: Orientation
+
+
+def either_way(
+    left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix
+) -> Iterator[tuple[MultiscaleImage, MultiscaleImage, Orientation, Matrix]]:
+    """Yield each of two pictures as the one that may be the other, degraded.
+
+    Parameters
+    ----------
+    left, right : MultiscaleImage
+    matrix : ndarray of float64, shape (3, 3)
+        Unit coordinates of the right picture to those of the left one.
+
+    Yields
+    ------
+    image, other : MultiscaleImage
+    how : Orientation
+        How the other one lies upon it, about.
+    back : ndarray of float64, shape (3, 3)
+        Its unit coordinates to those of the other one.
+    """
+    back = inverse(matrix)
+    for image, other, way, way_back in ((left, right, matrix, back), (right, left, back, matrix)):
+        how = nearest_orientation(way)
+        if how is not None:
+            yield image, other, how, way_back
 
 
 def at_size(image: Grey, shape: tuple[int, ...]) -> Iterator[Grey]:

@@ -18,7 +18,7 @@ from imgsim.comparators.local import LONG_SIDE, Orientation
 from imgsim.decode.detail import shrink
 from imgsim.verify.blocks import Map
 from imgsim.verify.colours import recoloured_shares
-from imgsim.verify.degraded import Degraded, at_size
+from imgsim.verify.degraded import Degraded, at_size, either_way
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import (
     CELL,
@@ -30,7 +30,6 @@ from imgsim.verify.local_differences import (
 from imgsim.verify.matrix import (
     Grey,
     Matrix,
-    inverse,
     nearest_orientation,
     orientation_matrix,
     oriented,
@@ -70,11 +69,8 @@ def compare_noisy_or_blurred(
     if orientation is None or not _may_be(left, right, orientation):
         return None
     side = LIMITS.detail_side
-    for image, other, way in ((left, right, matrix), (right, left, inverse(matrix))):
-        how, grey = nearest_orientation(way), image.grey(side)
-        if how is None:
-            continue
-        original = other.grey(side)
+    for image, other, how, _ in either_way(left, right, matrix):
+        grey, original = image.grey(side), other.grey(side)
         ways = at_size(oriented(original, how), grey.shape)
         # of a picture shrunk by another filter, what is left at edges passes for noise
         brought = min(ways, key=partial(_difference, grey), default=None)
