@@ -71,8 +71,8 @@ HELD: dict[str, Held] = (
         " in_place_min_corners in_place_min_ground in_place_nearly_even"
         " in_place_nearly_even_anchored in_place_min_middle in_place_min_same"
         " small_max_moved_share small_max_moved max_turned_share moved_parts_min_cells"
-        " moved_parts_min_same moved_parts_min_pixels moved_parts_min_share other_shot_max_ratio"
-        " other_shot_min_blocks colour_lone_min_density",
+        " moved_parts_min_same moved_parts_min_stretch moved_parts_min_pixels"
+        " moved_parts_min_share other_shot_max_ratio other_shot_min_blocks colour_lone_min_density",
     )
     | _all(
         Held("below", "with others"),
@@ -155,7 +155,8 @@ OF_PLACES: tuple[str, ...] = tuple(
     min_chroma_error_share min_vivid min_hue_turn bright dark clipped_tolerance
     two_levels_min_chroma moved_min_difference moved_parts_structure moved_parts_same
     moved_parts_difference moved_parts_per_noise moved_parts_min_area moved_parts_around
-    moved_parts_around_per_noise moved_parts_border detail_least_error detail_flat_gradient
+    moved_parts_around_per_noise moved_parts_border moved_parts_stretch_border
+    moved_parts_stretch_gradient detail_least_error detail_flat_gradient
     detail_even_gradient print_min_gradient print_min_evenness lone_share lone_least_error
     peer_min_edge upright_min_apart
     caption_least_error caption_least_ratio caption_own_share caption_least_edge
@@ -218,7 +219,7 @@ NO_LIMITS: tuple[str, ...] = tuple(
     text_page_background_rank overlap_grid seen_step seen_side rim_samples rim_places
     chroma_rounds chroma_scale chroma_window moved_level_width moved_opening zoom_room
     moved_parts_blur moved_parts_near moved_parts_opening moved_parts_closing moved_parts_room
-    moved_parts_surroundings moved_parts_outline
+    moved_parts_surroundings moved_parts_outline moved_parts_stretch
     two_levels_width two_levels_distance two_levels_min_figure two_levels_even_figure
     channel_tones_side shot_grid shot_open_levels shot_gamma shot_distance
     correction_max_pixels correction_rounds correction_ridge detail_side detail_decoded_side

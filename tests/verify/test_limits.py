@@ -32,7 +32,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "fine_alignment.py": [8, 8, 12, 8, 512],  # differences of fourth order; unknowns; a part
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [5],  # arrays of the size of the image
-    "judge.py": [38, 3, 3, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [39, 3, 3, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200, 6, 3],  # degrees; digits; bits; unknowns
     "channel_tones.py": [3],  # red, green, blue
     "local_differences.py": [4, 3, 0.25],  # half a block; columns; the mean of four cells
@@ -52,7 +52,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 16, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
-VERDICTS_OF = 38
+VERDICTS_OF = 39
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -225,6 +225,10 @@ KNOWN: dict[str, object] = {
     "moved_parts_around_per_noise": 2.5,
     "moved_parts_outline": 1.5,
     "moved_parts_border": 1.6,
+    "moved_parts_stretch": 15,
+    "moved_parts_stretch_border": 3.0,
+    "moved_parts_stretch_gradient": 4.0,
+    "moved_parts_min_stretch": 0.25,
     "moved_parts_min_pixels": 60,
     "moved_parts_min_share": 0.03,
     "zoom_max_area": 0.3,

@@ -59,6 +59,17 @@ def test_a_thing_that_moved(scene: Image.Image) -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES)
+def test_a_thing_beside_where_it_was_is_one_place_with_it(scene: Image.Image) -> None:
+    thing = OTHER.crop((100, 100, 170, 160))
+    here, there = scene.copy(), scene.copy()
+    here.paste(thing, (90, 180))
+    there.paste(thing, (150, 200))
+    assert show_other_parts(shot(here), shot(there, 70))
+    there.paste(thing, (90, 180))  # the other one lies over a copy of the whole
+    assert not show_other_parts(shot(here), shot(there, 70))
+
+
+@pytest.mark.parametrize("scene", SCENES)
 def test_copies(scene: Image.Image) -> None:
     seen = with_thing(scene, 150, 180)
     copies = [

@@ -14,6 +14,7 @@ from imgsim.verify.moved_thing import has_moved_thing
 from imgsim.verify.two_levels import colours_differ, figures_differ, has_two_levels
 from imgsim.verify.zoom import cut, small_part
 from tests.verify.pictures import (
+    MIRRORED,
     SMALL,
     UPRIGHT,
     captioned,
@@ -95,6 +96,17 @@ def ball(ground: Image.Image, x: float, y: float, radius: float) -> Image.Image:
     box = (x - radius, y - radius, x + radius, y + radius)
     ImageDraw.Draw(frame).ellipse(box, fill=(236, 96, 36))
     return frame
+
+
+@pytest.mark.parametrize("seed", [43, 44, 45])
+def test_a_frame_of_a_fixed_camera_is_no_copy_of_another_one_mirrored(seed: int) -> None:
+    ground, things = picture(seed), picture(seed + 10)
+    one, other = ground.copy(), ground.copy()
+    one.paste(things.crop((0, 0, 60, 50)), (40, 12))
+    other.paste(things.crop((100, 100, 160, 150)), (300, 12))
+    mirrored = other.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    for pair in ((one, mirrored), (mirrored, one)):
+        assert verify(*pair, MIRRORED).residual > 1
 
 
 @pytest.mark.parametrize("step", [5, 30])

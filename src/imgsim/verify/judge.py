@@ -54,7 +54,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, is_of_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 38
+VERSION = 39
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
@@ -124,7 +124,7 @@ def judge(
         first = next(ways, None)
         if first is None:
             return NOT_ALIGNED
-        least = _least_in_place(left, right, needed) if shapes[0] == shapes[1] else 0.0
+        least = _least_in_place(left, right, nearest_orientation(first), needed)
         if least > needed.max_distance:
             return NOT_ALIGNED
         found = _align_best(left, right, chain([first], ways), needed)
@@ -161,12 +161,24 @@ def _differ_as_wholes(by_pixels: Verdict, aligned: Verdict) -> bool:
     return by_pixels.residual > LIMITS.small_max_whole
 
 
-def _least_in_place(left: MultiscaleImage, right: MultiscaleImage, needed: Needed) -> float:
-    """The residual that two images of one size have at least, from where they lie pixel by pixel.
+def _least_in_place(
+    left: MultiscaleImage, right: MultiscaleImage, turn: Orientation | None, needed: Needed
+) -> float:
+    """The residual that two images have at least that lie upon each other pixel by pixel.
 
     Infinite for two screens of one program; for two frames of a fixed camera so large that they
-    are no copies, though the one may be told from the other by a small part alone.
+    are no copies, though the one may be told from the other by a small part alone. The right one
+    is also laid upon the left one as it is turned or mirrored.
     """
+    upright = ORIENTATIONS[0]
+    images = [right] if turn in (None, upright) else [right, _turned(right, turn)]
+    return max(
+        _least_of_one_size(left, image, needed) if image.shape == left.shape else 0.0
+        for image in images
+    )
+
+
+def _least_of_one_size(left: MultiscaleImage, right: MultiscaleImage, needed: Needed) -> float:
     one, other = (
         Screen(image.grey(LONG_SIDE)) if image.screen is None else image.screen()
         for image in (left, right)
@@ -203,11 +215,14 @@ def _each_shows_more(left: MultiscaleImage, right: MultiscaleImage, verdict: Ver
     That costs a decode of both, so it is looked for where words or a logo seem to be laid over one
     of them, or a few places have another colour.
     """
+    turn = _turn_of_accepted(verdict)
+    if turn is None:
+        return False
+    if turn != ORIENTATIONS[0]:
+        right = _turned(right, turn)
     return (
-        match_in_place(verdict)
-        and (verdict.overlay > 0 or may_differ_in_place(left.colours, right.colours))
-        and show_other_colours(left.rgb(), right.rgb())
-    )
+        verdict.overlay > 0 or may_differ_in_place(left.colours, right.colours)
+    ) and show_other_colours(left.rgb(), right.rgb())
 
 
 def match_in_place(verdict: Verdict) -> bool:
@@ -217,11 +232,14 @@ def match_in_place(verdict: Verdict) -> bool:
     ----------
     verdict : Verdict
     """
-    return (
-        verdict.residual <= 1
-        and verdict.overlap >= LIMITS.whole_overlap
-        and nearest_orientation(matrix_of(verdict)) == ORIENTATIONS[0]
-    )
+    return _turn_of_accepted(verdict) == ORIENTATIONS[0]
+
+
+def _turn_of_accepted(verdict: Verdict) -> Orientation | None:
+    """How the one of two pictures lies upon the whole other one, if normal would accept them."""
+    if verdict.residual > 1 or verdict.overlap < LIMITS.whole_overlap:
+        return None
+    return nearest_orientation(matrix_of(verdict))
 
 
 def judge_negative(left: MultiscaleImage, right: MultiscaleImage) -> Verdict:
@@ -259,6 +277,15 @@ def _exchange_light(image: MultiscaleImage) -> MultiscaleImage:
         255 - image.colours,
         lambda: 255 - image.rgb(),
         detail_colours=None if colours_of is None else lambda: 255 - colours_of(),
+    )
+
+
+def _turned(image: MultiscaleImage, how: Orientation) -> MultiscaleImage:
+    return MultiscaleImage(
+        lambda side: oriented(image.grey(side), how),
+        image.shape[::-1] if how.transpose else image.shape,
+        oriented(image.colours, how),
+        lambda: oriented(image.rgb(), how),
     )
 
 

@@ -1215,6 +1215,17 @@ class Limits(NamedTuple):
     moved_parts_border: float = 1.6
     """Ratio of the gradients across the outline in the picture that a place belongs to, to those in
     the other one, more than that."""
+    moved_parts_stretch: int = 15
+    """Side, in pixels, of the square in which a part of the outline is looked at by itself."""
+    moved_parts_stretch_border: float = 3.0
+    """The same as `moved_parts_border` for such a part."""
+    moved_parts_stretch_gradient: float = 4.0
+    """Grey levels a pixel of the gradient across it there, more than that."""
+    moved_parts_min_stretch: float = 0.25
+    """Share of the outline that is sharper in the one picture, and in the other one, at least: two
+    things touch there. Of 224 photos and copies with one thing or two laid over them none has more
+    than 0.225 in both, of 236 others, that it was not set on, 0.194; of 239 pairs in which the one
+    has a thing beside that of the other one 63 have more."""
     moved_parts_min_pixels: int = 60
     """Pixels of the places that belong to either picture, at least."""
     moved_parts_min_share: float = 0.03

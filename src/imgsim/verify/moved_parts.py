@@ -233,20 +233,19 @@ def _areas(differing: _Differing, images: tuple[Grey, Grey]) -> tuple[int, int]:
     height, width = labels.shape
     room = LIMITS.moved_parts_room
     areas = [0, 0]
-    for number in range(1, count):
-        x, y, wide, high, area = boxes[number].tolist()
+    for label in range(1, count):
+        x, y, wide, high, area = boxes[label].tolist()
         if area < LIMITS.moved_parts_min_area:
             continue
         here = (
             slice(max(0, y - room), min(height, y + high + room)),
             slice(max(0, x - room), min(width, x + wide + room)),
         )
-        place = np.asarray(labels[here] == number, np.uint8)
+        place = np.asarray(labels[here] == label, np.uint8)
         if not _stands_alone(place, differing.difference[here], differing.unexplained):
             continue
-        borders = _borders(place, [image[here] for image in images])
-        if max(borders) > LIMITS.moved_parts_border * min(borders):
-            areas[int(borders[1] > borders[0])] += area
+        for number, share in enumerate(_belongs(place, [image[here] for image in images])):
+            areas[number] += round(share * area)
     return areas[0], areas[1]
 
 
@@ -263,17 +262,36 @@ def _stands_alone(place: Grey, difference: Grey, most: float) -> bool:
     return float(np.sqrt(squares.mean())) < most
 
 
-def _borders(place: Grey, images: list[Grey]) -> list[float]:
-    """Mean gradients of images across the outline of a place."""
+def _belongs(place: Grey, images: list[Grey]) -> tuple[float, float]:
+    """Shares of a place that belong to either of two images, by the gradients across its outline.
+
+    Two things that touch are one place, and parts of its outline are sharper in the one image and
+    others in the other one.
+    """
     import cv2
 
     kernel = np.ones((3, 3), np.uint8)
     outline = (cv2.dilate(place, kernel) - cv2.erode(place, kernel)) > 0
     soft = cv2.GaussianBlur(place.astype(np.float32), (0, 0), LIMITS.moved_parts_outline)
-    across, down = (part[outline] for part in gradients(np.asarray(soft)))
+    across, down = gradients(np.asarray(soft))
     length = np.maximum(np.hypot(across, down), 1e-6)
-    found = []
+    borders: list[Map] = []
     for image in images:
-        own: list[Map] = [part[outline] for part in gradients(image.astype(np.float32))]
-        found.append(float((np.abs(own[0] * across + own[1] * down) / length).mean()))
-    return found
+        own = gradients(image.astype(np.float32))
+        borders.append(np.abs(own[0] * across + own[1] * down) / length * outline)
+    stretch = (LIMITS.moved_parts_stretch,) * 2
+    near = [cv2.boxFilter(border, -1, stretch)[outline] for border in borders]
+    count = cv2.boxFilter(outline.astype(np.float32), -1, stretch)[outline]
+    sharper = [
+        (one > LIMITS.moved_parts_stretch_border * other)
+        & (one > LIMITS.moved_parts_stretch_gradient * count)
+        for one, other in (near, near[::-1])
+    ]
+    shares = float(sharper[0].mean()), float(sharper[1].mean())
+    record("moved_parts_min_stretch", min(shares))
+    if min(shares) >= LIMITS.moved_parts_min_stretch:
+        return shares
+    means = [float(border[outline].mean()) for border in borders]
+    if max(means) <= LIMITS.moved_parts_border * min(means):
+        return 0.0, 0.0
+    return float(means[0] > means[1]), float(means[1] > means[0])
