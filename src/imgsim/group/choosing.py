@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from imgsim.addresses import printable
 from imgsim.decisions.lookup import Decided
@@ -17,6 +17,7 @@ from imgsim.group.keep import (
     CAMERA,
     NATURAL,
     ORIGINAL,
+    ORIGINAL_BY_EVIDENCE,
     WHOLE,
     Candidate,
     Criterion,
@@ -38,6 +39,9 @@ NOT_LET_GO = "decided: the other one may go"
 _ROUNDS = 4
 """Times that another file may turn out to be what the chosen one was made from."""
 
+_RIVALS = 8
+"""Files that are tried in place of a kept one that not all of its group match, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
@@ -49,12 +53,23 @@ class Undecided:
 
 @dataclass(slots=True)
 class Choice:
-    """The file that is to be kept of some members."""
+    """The file that is to be kept of some members.
+
+    Attributes
+    ----------
+    group : Undecided
+    kept : Candidate
+    rule : Rule
+    reason : str
+    rivals : list of Candidate
+        Those that nothing but their age, bytes and paths tells from it.
+    """
 
     group: Undecided
     kept: Candidate
     rule: Rule
     reason: str
+    rivals: list[Candidate] = field(default_factory=list)
 
 
 class Choosing:
@@ -203,6 +218,21 @@ class Choosing:
                 break
         for number, pool in pools.items():
             choices[number].reason = self._reason(choices[number], pool)
+            choices[number].rivals = self._rivals(choices[number].kept, pool)
+
+    def _rivals(self, kept: Candidate, pool: Sequence[Candidate]) -> list[Candidate]:
+        """Files that could be kept as well as the chosen one, the best first, each content once."""
+        others = [c for c in pool if c.picture.identity != kept.picture.identity]
+        open_ones = [c for c in others if self._derivation(kept, c)[0] <= 0]
+        equal, _ = narrow([kept, *open_ones], ORIGINAL_BY_EVIDENCE)
+        if kept not in equal:
+            return []
+        equal.remove(kept)
+        rivals: list[Candidate] = []
+        while equal and len(rivals) < _RIVALS:
+            rivals.append(self._like(self._first(equal), pool))
+            equal = [c for c in equal if c.picture.identity != rivals[-1].picture.identity]
+        return rivals
 
     def _compare_with_kept(self, pairs: Sequence[tuple[Choice, Candidate]]) -> None:
         """Verify files with the one that may be kept, and measure those that match it."""

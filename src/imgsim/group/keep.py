@@ -252,7 +252,7 @@ ALWAYS: tuple[Criterion, ...] = (
 WHOLE: Criterion = ("shows the whole picture", lambda c: c.partial)
 CAMERA: Criterion = ("as the camera wrote it", lambda c: not c.camera_fits)
 NATURAL: Criterion = ("not stretched", lambda c: c.stretched)
-ORIGINAL: Criteria = (
+ORIGINAL_BY_EVIDENCE: Criteria = (
     _no_editor,
     ("begins as cameras write files", lambda c: not c.begins_as_cameras),
     ("most pixels of the picture itself", lambda c: -round(c.own_pixels)),
@@ -260,9 +260,8 @@ ORIGINAL: Criteria = (
     _ON_DISK,
     _ASIDE,
     _NAME,
-    _age_and_compression,
-    *_LAST,
 )
+ORIGINAL: Criteria = (*ORIGINAL_BY_EVIDENCE, _age_and_compression, *_LAST)
 """By which `original` chooses among those of which none was made from another."""
 
 _AS_ORIGINAL = (

@@ -9,6 +9,7 @@ kept file leaves it too.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,6 +21,8 @@ from imgsim.group.keep import Candidate, Rule, narrow
 from imgsim.group.roles import with_role
 from imgsim.group.rules import Rules
 from imgsim.types import SURENESS, Group, Member, Picture, Related, kind_of
+
+_MORE_MATCH = "more of the group match it"
 
 
 @dataclass(slots=True)
@@ -95,6 +98,7 @@ class Settling:
         while waiting:
             choices = self.choosing.choose(waiting)
             sides = self._verify(choices)
+            self._keep_what_more_match(choices, sides)
             new = self._with_roles(choices, sides)
             settled += new
             if first_round:  # what such a group leaves was shown in it
@@ -141,6 +145,40 @@ class Settling:
             else:
                 sides[number].decided.append((other, distance, answer))
         return sides
+
+    def _keep_what_more_match(self, choices: list[Choice], sides: list[_Sides]) -> None:
+        """Keep a file that is as good as the kept one, where more of the group match it.
+
+        Nobody can tell what was done to a file that is much like the others, but for what no
+        longer matches it: text that a darker copy hides is legible in others.
+        """
+        left = [
+            (number, rival, other)
+            for number, side in enumerate(sides)
+            for rival in choices[number].rivals
+            for other in side.left
+            if other.picture.identity != rival.picture.identity
+        ]
+        distances = self.comparisons.match(
+            [(rival.picture, other.picture, choices[n].group.centre) for n, rival, other in left]
+        )
+        matched: dict[int, Counter[int]] = {}
+        for (number, rival, _), distance in zip(left, distances, strict=True):
+            if distance is not None:
+                matched.setdefault(number, Counter())[choices[number].rivals.index(rival)] += 1
+        tried = {
+            number: replace(
+                choices[number],
+                kept=choices[number].rivals[counts.most_common(1)[0][0]],
+                reason=_MORE_MATCH,
+            )
+            for number, counts in matched.items()
+        }
+        for number, choice, side in zip(
+            tried, tried.values(), self._verify(list(tried.values())), strict=True
+        ):
+            if len(side.left) < len(sides[number].left):
+                choices[number], sides[number] = choice, side
 
     def _still_open(self, side: _Sides) -> list[Candidate]:
         """The members that are not the kept file's, and have an undecided pair left."""
