@@ -287,6 +287,8 @@ def test_what_was_compressed_from_what_is_told_of_other_lossy_formats(
     later = lossy(plain(first), form, quality)
     assert order(first, later, "JPEG", form) == AGAIN
     assert order(later, first, form, "JPEG") == FROM
+    if form != "HEIF":  # which lies so near here that this JPEG is the first one again
+        assert not order(saved(plain(later), 88), later, "JPEG", form)
     source = lossy(scene(26), form, quality)
     jpeg = saved(plain(source), 80)
     assert order(source, jpeg, form, "JPEG") == AGAIN

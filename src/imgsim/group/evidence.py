@@ -493,10 +493,15 @@ def _compressed_from(steps: tuple[float, ...] | None, source: Picture) -> bool:
 def _made_from(m: Differences, other: Picture) -> bool:
     """The right picture was made from the left one, a JPEG."""
     steps, e = m.steps[0], EVIDENCE
-    if steps is None or steps[1] < e.made_steps:
-        return steps is not None
-    if _keeps_steps(other):
+    if steps is None:
         return False
+    near = steps[1] < e.made_steps
+    if _keeps_steps(other):
+        return near
+    if steps[1] > e.made_nearer and steps[2] <= e.made_beyond:
+        return False  # the JPEG may be made from it, at the steps of one that it was made from
+    if near:
+        return True
     held, sure, held_far, away = steps[4:]
     if held < e.held or sure < e.held_sure or held_far > e.held_far:
         return False
