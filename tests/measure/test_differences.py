@@ -148,6 +148,18 @@ def test_of_two_versions_the_more_changed_one_is_taken_for_the_copy() -> None:
         assert derivation(other, one, WHOLE, there.swapped())[0] == -1, name
 
 
+def test_a_soft_picture_that_no_enlarging_explains_comes_before_its_smaller_copy() -> None:
+    """It has as little detail as an enlarged one; noise that was added to one is not explained."""
+    original = saved(scene(13), 92)
+    smaller = saved(plain(original).resize((360, 270)), 75)
+    one, other = files(original, smaller)
+    soft = replace(measured(original, smaller), beyond=-11.0, residue=(None, None))
+    for noise, first in (((0.6, 0.7), 1), ((0.9, 0.7), -1)):
+        unlike = replace(soft, gain=(1.2,) * 8, noise=noise, not_enlarged=0.4)
+        assert derivation(one, other, WHOLE, unlike)[0] == first
+        assert derivation(other, one, WHOLE, unlike.swapped())[0] == -first
+
+
 @pytest.mark.parametrize("quality", [4, 8, 15, 20])
 def test_what_coarse_compression_does_to_colours_and_noise_is_no_edit(quality: int) -> None:
     pale = ImageEnhance.Color(scene(17)).enhance(0.25)
