@@ -101,8 +101,8 @@ class Evidence:
     smaller copies than enlarged ones."""
     lean_not_enlarged: float = 0.25
     """Share as in `enlarged`, from which on a larger picture that is no noisier is preferred. Of 53
-    receipts beside copies of 75 % of the width and quality 75, on which it was set, 5 were taken for
-    enlarged ones without it, and none is; of 84 enlarged photos the same 4 are preferred."""
+    receipts beside copies of 75 % of the width and quality 75, on which it was set, 5 were taken
+    for enlarged ones without it, and none is; of 84 enlarged photos the same 4 are preferred."""
     lean_beyond: tuple[float, float] = (0.12, 0.15)
     """Share of the coefficients beyond half a step of the one of two JPEGs that is preferred as the
     more compressed one, at most, and by how much there are more of the other one's."""
