@@ -74,30 +74,31 @@ class BlockErrors:
     ----------
     images : two ndarrays of float32, shape (h, w)
         What was compared: aligned, at one tone, equally sharp.
-    originals : two ndarrays of uint8, shape (h, w)
+    frame : Frame
         The same, aligned alone.
-    mask : ndarray of uint8, shape (h, w)
-        1 where they overlap, else 0.
     ratio : ndarray of float32, shape (rows, columns)
         Error as a multiple of what is expected; 0 where it is too small to count.
     error, gradient : ndarray of float32, shape (rows, columns)
         Root mean square, in grey levels, and the lesser gradient of the two.
-    inside : ndarray of bool, shape (rows, columns)
-        Blocks in the overlap.
     noise : Noise
-    matrix : ndarray of float64, shape (3, 3)
-        Unit coordinates of the right picture to those of the left one, as they were aligned.
     """
 
     images: tuple[Map, Map]
-    originals: tuple[Grey, Grey]
-    mask: NDArray[np.uint8]
+    frame: Frame
     ratio: Map
     error: Map
     gradient: Map
-    inside: NDArray[np.bool_]
     noise: Noise
-    matrix: Matrix
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """1 where they overlap, else 0, as ndarray of uint8, shape (h, w)."""
+        return self.frame.mask
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Blocks in the overlap, as ndarray of bool, shape (rows, columns)."""
+        return self.frame.inside
 
     def even_share(self) -> float:
         """Return the share of blocks in which at least one image has no structure.
@@ -180,10 +181,10 @@ def block_errors(
     one, other, inside = frame.one, frame.other, frame.inside
     # what one of them has clipped can be told from the other, not the other way
     toned = frame.toned()
-    around = Surroundings(frame.mask)
+    around, cells = Surroundings(frame.mask), SharpnessCells(frame.mask)
     directions = (
-        _equally_sharp((toned[0], other.levels), (None, other.smooth), around),
-        _equally_sharp((one.levels, toned[1]), (one.smooth, None), around),
+        _equally_sharp((toned[0], other.levels), (None, other.smooth), around, cells),
+        _equally_sharp((one.levels, toned[1]), (one.smooth, None), around, cells),
     )
     images, error = min(
         directions, key=lambda direction: direction[1][inside].mean() if inside.any() else 0.0
@@ -193,7 +194,7 @@ def block_errors(
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
-    """An image, its levels as float32, these smoothed, and where these are flat.
+    """An image, its levels as float32, these smoothed, and how steep these are.
 
     Attributes
     ----------
@@ -201,12 +202,15 @@ class Smoothed:
     levels, smooth : ndarray of float32, shape (h, w)
     flat : ndarray of bool
         Of those pixels alone that `joint_histogram` counts.
+    squares : ndarray of float32, shape (rows, columns)
+        Mean squared gradient of every block, smoothed.
     """
 
     grey: Grey
     levels: Map
     smooth: Map
     flat: NDArray[np.bool_]
+    squares: Map
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +226,8 @@ class Frame:
         Blocks in the overlap.
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates of the right picture to those of the left one, as they were aligned.
+    refined : ndarray of float64, shape (3, 3)
+        The same, before all pixels corrected it.
     """
 
     one: Smoothed
@@ -229,6 +235,12 @@ class Frame:
     mask: NDArray[np.uint8]
     inside: NDArray[np.bool_]
     matrix: Matrix
+    refined: Matrix
+
+    @property
+    def greys(self) -> tuple[Grey, Grey]:
+        """Both images, as ndarray of uint8, shape (h, w)."""
+        return self.one.grey, self.other.grey
 
     def toned(self) -> tuple[Map, Map]:
         """Return each image in the tones of the other one, as float32, shape (h, w)."""
@@ -267,16 +279,48 @@ def in_one_frame(
     refined = matrix if exact else _refined(left, right, matrix, excluded)
     if refined is None:
         return None
+    return _framed(left, right, refined, excluded, exact=exact, same_scale=same_scale)
+
+
+def at_same_scale(frame: Frame, left: Grey, right: Grey, same_scale: float) -> Frame:
+    """Return the frame of `in_one_frame` where more scales count as the same.
+
+    Parameters
+    ----------
+    frame : Frame
+        Of these images, aligned, with nothing excluded.
+    left, right : ndarray of uint8, shape (h, w)
+    same_scale : float
+    """
+    scales = (
+        _scale(left, right, frame.refined, same) for same in (same_scale, LIMITS.detail_same_scale)
+    )
+    if next(scales) == next(scales):
+        return frame
+    return _framed(left, right, frame.refined, (), exact=False, same_scale=same_scale)
+
+
+def _framed(
+    left: Grey,
+    right: Grey,
+    refined: Matrix,
+    excluded: Sequence[Band],
+    *,
+    exact: bool,
+    same_scale: float,
+) -> Frame:
     images = _at_finest_scale(left, right, refined, same_scale)
     one, other, mask, aligned = _aligned(images, refined, excluded, correct=not exact)
     inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
-    return Frame(one, other, mask, inside, aligned)
+    return Frame(one, other, mask, inside, aligned, refined)
 
 
 def _smoothed(grey: Grey) -> Smoothed:
     levels = grey.astype(np.float32)
     smooth = _blurred(levels, LIMITS.detail_blur)
-    return Smoothed(grey, levels, smooth, _is_flat(smooth))
+    squared, step = _squared_gradient(smooth), LIMITS.tone_step
+    flat = squared[::step, ::step] < LIMITS.detail_flat_gradient**2
+    return Smoothed(grey, levels, smooth, flat, block_means(squared))
 
 
 def _refined(left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]) -> Matrix | None:
@@ -319,15 +363,18 @@ def _at_finest_scale(
 
     By next to nothing they are not shrunk: what was cut out of an image has its very pixels.
     """
-    area = abs(float(np.linalg.det(pixel_matrix(matrix, left, right)[:2, :2])))
-    scale = float(np.sqrt(area))  # pixels of the left image per pixel of the right one
-    if abs(scale - 1) < same_scale:
-        scale = 1.0
+    scale = _scale(left, right, matrix, same_scale)
     most = min(1.0, LIMITS.detail_side / max(left.shape))
     ratio = min(most, 1 / scale) if scale > 1 else most
     one = left if ratio == 1 else shrink(left, max(1, round(max(left.shape) * ratio)))
     ratio *= scale
     return one, right if ratio >= 1 else shrink(right, max(1, round(max(right.shape) * ratio)))
+
+
+def _scale(left: Grey, right: Grey, matrix: Matrix, same_scale: float) -> float:
+    """Pixels of the left image per pixel of the right one."""
+    scale = float(np.sqrt(abs(np.linalg.det(pixel_matrix(matrix, left, right)[:2, :2]))))
+    return 1.0 if abs(scale - 1) < same_scale else scale
 
 
 def _warp(image: Grey, pixels: Matrix, shape: tuple[int, ...]) -> Grey:
@@ -347,13 +394,6 @@ def _flat_histogram(one: Smoothed, other: Smoothed, mask: NDArray[np.uint8]) -> 
     return np.asarray(
         flat + LIMITS.detail_edge_weight * joint_histogram(one.grey, other.grey, mask)
     )
-
-
-def _is_flat(smooth: Map) -> NDArray[np.bool_]:
-    """Whether pixels have little gradient: of those alone that `joint_histogram` counts."""
-    step = LIMITS.tone_step
-    across, down = (x[::step, ::step] for x in gradients(smooth))
-    return np.asarray(across * across + down * down < LIMITS.detail_flat_gradient**2)
 
 
 def _toned(image: Grey, curve: NDArray[np.float64]) -> Map:
@@ -386,9 +426,9 @@ class Surroundings:
     """
 
     def __init__(self, mask: NDArray[np.uint8]) -> None:
-        self.cells = SharpnessCells(mask)
         self._weight = mask.astype(np.float32)
-        self._cover = np.maximum(self._sum(self._weight), 1e-3)
+        self._cover = self._sum(self._weight)
+        np.maximum(self._cover, 1e-3, out=self._cover)
 
     @staticmethod
     def _sum(values: Map) -> Map:
@@ -396,29 +436,34 @@ class Surroundings:
 
         return np.asarray(cv2.blur(values, (LIMITS.detail_even_window,) * 2))
 
-    def without_mean(self, error: Map) -> Map:
-        """Return an error less its mean around every pixel of the mask; 0 elsewhere.
+    def take_mean(self, error: Map) -> Map:
+        """Take from an error its mean around every pixel of the mask; it becomes 0 elsewhere.
 
         Parameters
         ----------
         error : ndarray of float32, shape (h, w)
+            It is changed.
 
         Returns
         -------
         ndarray of float32, shape (h, w)
+            The same array.
         """
         mean = self._sum(error * self._weight)
         mean /= self._cover
-        rest = np.subtract(error, mean, out=mean)
-        rest *= self._weight
-        return rest
+        error -= mean
+        error *= self._weight
+        return error
 
 
 def _equally_sharp(
-    images: tuple[Map, Map], smoothed: tuple[Map | None, Map | None], around: Surroundings
+    images: tuple[Map, Map],
+    smoothed: tuple[Map | None, Map | None],
+    around: Surroundings,
+    cells: SharpnessCells,
 ) -> tuple[tuple[Map, Map], Map]:
     """Both images, equally sharp, and the error of each block."""
-    one, other, _ = equalise_sharpness(*images, around.cells, LIMITS.detail_blur, smoothed)
+    one, other, _ = equalise_sharpness(*images, cells, LIMITS.detail_blur, smoothed)
     return (one, other), block_error(one, other, around)
 
 
@@ -448,13 +493,16 @@ def with_noise(
     -------
     BlockErrors
     """
-    inside, gradient = frame.inside, lesser_gradient(*images)
+    inside = frame.inside
+    known = {id(one.smooth): one.squares for one in (frame.one, frame.other)}
+    squares = [
+        block_means(_squared_gradient(image)) if id(image) not in known else known[id(image)]
+        for image in images
+    ]
+    gradient = np.sqrt(np.minimum(*squares))
     noise = replace(fit_noise(error[inside], gradient[inside]), floor=floor)
     ratio = np.where(inside & (error > least_error), error / noise.expected(gradient), 0)
-    greys = frame.one.grey, frame.other.grey
-    return BlockErrors(
-        images, greys, frame.mask, ratio, error, gradient, inside, noise, frame.matrix
-    )
+    return BlockErrors(images, frame, ratio, error, gradient, noise)
 
 
 def block_error(one: Map, other: Map, around: Surroundings) -> Map:
@@ -469,7 +517,7 @@ def block_error(one: Map, other: Map, around: Surroundings) -> Map:
     -------
     ndarray of float32, shape (rows, columns)
     """
-    error = around.without_mean(one - other)
+    error = around.take_mean(one - other)
     error *= error
     return np.asarray(np.sqrt(block_means(error)))
 
@@ -488,6 +536,31 @@ def lesser_gradient(one: Map, other: Map) -> Map:
     """
     squares = [block_means(_squared_gradient(image)) for image in (one, other)]
     return np.asarray(np.sqrt(np.minimum(*squares)))
+
+
+def mean_squares_of_columns(squared: Map, image: Map, columns: slice) -> Map:
+    """Return the mean squared gradient of every block of an image that begins or ends elsewhere.
+
+    Parameters
+    ----------
+    squared : ndarray of float32, shape (h, w)
+        Squared gradient of the whole image.
+    image : ndarray of float32, shape (h, w)
+    columns : slice
+        From the first column on, or up to the last one.
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+    """
+    part, edge = squared[:, columns], 0 if columns.start else -1
+    # a gradient reaches one pixel beyond the edge
+    strip = image[:, columns][:, :3] if columns.start else image[:, columns][:, -3:]
+    of_whole = part[:, edge].copy()
+    part[:, edge] = _squared_gradient(strip)[:, edge]
+    means = block_means(part)
+    part[:, edge] = of_whole
+    return means
 
 
 def block_means(image: Map, cell: int = CELL) -> Map:
