@@ -17,12 +17,11 @@ from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import (
     BlockErrors,
     Frame,
-    Surroundings,
     block_error,
     block_errors,
     block_means,
     even_share_of,
-    mean_squares_of_columns,
+    mean_squares,
 )
 from imgsim.verify.lone_place import lone_ratio, peer_ratio
 from imgsim.verify.matrix import Band, Grey, Matrix, nearest_orientation
@@ -252,27 +251,19 @@ def legibilities(ways: Sequence[BlockErrors], min_gradient: float) -> list[float
         See `legibility`.
     """
     mask, inside = ways[0].mask, ways[0].inside
-    images = [errors.images[0] for errors in ways]
-    printed, squared = [], []
-    for errors, image in zip(ways, images, strict=True):
-        across, down = gradients(image)
-        crossed = across * down
-        across *= across
-        down *= down
-        corners = _are_corners(*map(block_means, (across, down, crossed)))
+    printed = []
+    for errors in ways:
+        across, down = gradients(errors.images[0])
+        products = across * across, down * down, across * down
+        corners = _are_corners(*map(block_means, products))
         printed.append(inside & (errors.gradient > min_gradient) & corners)
-        across += down
-        squared.append(across)
     shifts = LIMITS.print_shifts
     ratios = [np.full((len(shifts), *inside.shape), np.inf, np.float32) for _ in ways]
     for number, shift in enumerate(shifts):
-        here, beside = slice(None, -shift), slice(shift, None)
-        around = Surroundings(mask[:, here] & mask[:, beside])
-        for errors, image, slopes, ratio in zip(ways, images, squared, ratios, strict=True):
-            error = block_error(image[:, here], image[:, beside], around)
-            lesser = np.minimum(
-                *(mean_squares_of_columns(slopes, image, part) for part in (here, beside))
-            )
+        for errors, ratio in zip(ways, ratios, strict=True):
+            image, width = errors.images[0], mask.shape[1]
+            error = block_error(image, image, mask, shift)
+            lesser = np.minimum(mean_squares(image, 0, width - shift), mean_squares(image, shift))
             ratio[number, :, : error.shape[1]] = error / errors.noise.expected(np.sqrt(lesser))
     return [_middle(ratio[:, places]) for ratio, places in zip(ratios, printed, strict=True)]
 

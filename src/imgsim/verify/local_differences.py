@@ -37,6 +37,11 @@ from imgsim.verify.sharpness import SharpnessCells, equalise_sharpness
 from imgsim.verify.tone import joint_histogram, smooth_tone_curve
 from imgsim.verify.tracking import erode_mask, overlap_mask
 
+try:
+    from imgsim.compiled import _blocks
+except ImportError:
+    _blocks = None  # type: ignore[assignment]
+
 CELL = 4
 """Half the side of a block, in pixels."""
 
@@ -181,10 +186,10 @@ def block_errors(
     one, other, inside = frame.one, frame.other, frame.inside
     # what one of them has clipped can be told from the other, not the other way
     toned = frame.toned()
-    around, cells = Surroundings(frame.mask), SharpnessCells(frame.mask)
+    cells = SharpnessCells(frame.mask)
     directions = (
-        _equally_sharp((toned[0], other.levels), (None, other.smooth), around, cells),
-        _equally_sharp((one.levels, toned[1]), (one.smooth, None), around, cells),
+        _equally_sharp((toned[0], other.levels), (None, other.smooth), cells, frame.mask),
+        _equally_sharp((one.levels, toned[1]), (one.smooth, None), cells, frame.mask),
     )
     images, error = min(
         directions, key=lambda direction: direction[1][inside].mean() if inside.any() else 0.0
@@ -416,55 +421,15 @@ def _squared_gradient(image: Map) -> Map:
     return across
 
 
-class Surroundings:
-    """Means around every pixel of a mask, of the pixels in the mask.
-
-    Parameters
-    ----------
-    mask : ndarray of uint8, shape (h, w)
-        1 where images are compared, else 0.
-    """
-
-    def __init__(self, mask: NDArray[np.uint8]) -> None:
-        self._weight = mask.astype(np.float32)
-        self._cover = self._sum(self._weight)
-        np.maximum(self._cover, 1e-3, out=self._cover)
-
-    @staticmethod
-    def _sum(values: Map) -> Map:
-        import cv2
-
-        return np.asarray(cv2.blur(values, (LIMITS.detail_even_window,) * 2))
-
-    def take_mean(self, error: Map) -> Map:
-        """Take from an error its mean around every pixel of the mask; it becomes 0 elsewhere.
-
-        Parameters
-        ----------
-        error : ndarray of float32, shape (h, w)
-            It is changed.
-
-        Returns
-        -------
-        ndarray of float32, shape (h, w)
-            The same array.
-        """
-        mean = self._sum(error * self._weight)
-        mean /= self._cover
-        error -= mean
-        error *= self._weight
-        return error
-
-
 def _equally_sharp(
     images: tuple[Map, Map],
     smoothed: tuple[Map | None, Map | None],
-    around: Surroundings,
     cells: SharpnessCells,
+    mask: NDArray[np.uint8],
 ) -> tuple[tuple[Map, Map], Map]:
     """Both images, equally sharp, and the error of each block."""
     one, other, _ = equalise_sharpness(*images, cells, LIMITS.detail_blur, smoothed)
-    return (one, other), block_error(one, other, around)
+    return (one, other), block_error(one, other, mask)
 
 
 def with_noise(
@@ -495,31 +460,43 @@ def with_noise(
     """
     inside = frame.inside
     known = {id(one.smooth): one.squares for one in (frame.one, frame.other)}
-    squares = [
-        block_means(_squared_gradient(image)) if id(image) not in known else known[id(image)]
-        for image in images
-    ]
+    squares = [known[id(image)] if id(image) in known else mean_squares(image) for image in images]
     gradient = np.sqrt(np.minimum(*squares))
     noise = replace(fit_noise(error[inside], gradient[inside]), floor=floor)
     ratio = np.where(inside & (error > least_error), error / noise.expected(gradient), 0)
     return BlockErrors(images, frame, ratio, error, gradient, noise)
 
 
-def block_error(one: Map, other: Map, around: Surroundings) -> Map:
+def block_error(one: Map, other: Map, mask: NDArray[np.uint8], shift: int = 0) -> Map:
     """Return the root mean square of the difference in every block, less its mean around.
 
     Parameters
     ----------
     one, other : ndarray of float32, shape (h, w)
-    around : Surroundings
+    mask : ndarray of uint8, shape (h, w)
+        1 where they are compared, else 0.
+    shift : int
+        Columns of the other one, and of the mask, are those so many further right as well.
 
     Returns
     -------
     ndarray of float32, shape (rows, columns)
     """
-    error = around.take_mean(one - other)
-    error *= error
-    return np.asarray(np.sqrt(block_means(error)))
+    import cv2
+
+    height, width = mask.shape[0], mask.shape[1] - shift
+    window = LIMITS.detail_even_window
+    if _blocks is not None and min(height, width) >= window:
+        cells = np.empty((height // CELL, width // CELL), np.float32)
+        images = np.ascontiguousarray(one), np.ascontiguousarray(other)
+        _blocks.errors(*images, np.ascontiguousarray(mask), mask.shape[1], shift, cells)
+        return np.asarray(np.sqrt(_blocks_of(cells)))
+    weight = (mask[:, :width] & mask[:, shift:]).astype(np.float32)
+    cover = np.maximum(cv2.blur(weight, (window, window)), 1e-3)
+    error = one[:, :width] - other[:, shift:]
+    error -= cv2.blur(error * weight, (window, window)) / cover
+    error *= weight
+    return np.asarray(np.sqrt(block_means(error * error)))
 
 
 def lesser_gradient(one: Map, other: Map) -> Map:
@@ -534,33 +511,29 @@ def lesser_gradient(one: Map, other: Map) -> Map:
     ndarray of float32, shape (rows, columns)
         In grey levels per pixel.
     """
-    squares = [block_means(_squared_gradient(image)) for image in (one, other)]
-    return np.asarray(np.sqrt(np.minimum(*squares)))
+    return np.asarray(np.sqrt(np.minimum(mean_squares(one), mean_squares(other))))
 
 
-def mean_squares_of_columns(squared: Map, image: Map, columns: slice) -> Map:
-    """Return the mean squared gradient of every block of an image that begins or ends elsewhere.
+def mean_squares(image: Map, start: int = 0, stop: int | None = None) -> Map:
+    """Return the mean squared gradient of every block.
 
     Parameters
     ----------
-    squared : ndarray of float32, shape (h, w)
-        Squared gradient of the whole image.
     image : ndarray of float32, shape (h, w)
-    columns : slice
-        From the first column on, or up to the last one.
+    start, stop : int
+        Columns between which it is looked at, as if there were no others.
 
     Returns
     -------
     ndarray of float32, shape (rows, columns)
     """
-    part, edge = squared[:, columns], 0 if columns.start else -1
-    # a gradient reaches one pixel beyond the edge
-    strip = image[:, columns][:, :3] if columns.start else image[:, columns][:, -3:]
-    of_whole = part[:, edge].copy()
-    part[:, edge] = _squared_gradient(strip)[:, edge]
-    means = block_means(part)
-    part[:, edge] = of_whole
-    return means
+    stop = image.shape[1] if stop is None else stop
+    shape = image.shape[0] // CELL, (stop - start) // CELL
+    if _blocks is None or min(shape) == 0:
+        return block_means(_squared_gradient(image[:, start:stop]))
+    cells = np.empty(shape, np.float32)
+    _blocks.squares(np.ascontiguousarray(image), image.shape[1], start, stop, cells)
+    return _blocks_of(cells)
 
 
 def block_means(image: Map, cell: int = CELL) -> Map:
@@ -582,6 +555,11 @@ def block_means(image: Map, cell: int = CELL) -> Map:
     cells = cv2.resize(
         image[: rows * cell, : columns * cell], (columns, rows), interpolation=cv2.INTER_AREA
     )
+    return _blocks_of(cells)
+
+
+def _blocks_of(cells: Map) -> Map:
+    """Means of blocks of four cells, each one cell from the next."""
     pairs = cells[:, 1:] + cells[:, :-1]
     return np.asarray((pairs[1:] + pairs[:-1]) * np.float32(0.25))
 

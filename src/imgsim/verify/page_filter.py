@@ -21,7 +21,6 @@ from imgsim.verify.details import legibilities
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import (
     Frame,
-    Surroundings,
     at_same_scale,
     block_error,
     in_one_frame,
@@ -139,7 +138,7 @@ def _explained(frame: Frame) -> list[_Explained]:
     """What is left of each page where the other one was filtered."""
     import cv2
 
-    places, around = _inner_places(frame.mask), Surroundings(frame.mask)
+    places = _inner_places(frame.mask)
     ways = []
     for source, target, toned in zip(
         (frame.one, frame.other), (frame.other, frame.one), frame.toned(), strict=True
@@ -152,7 +151,7 @@ def _explained(frame: Frame) -> list[_Explained]:
             with_noise(
                 frame,
                 images,
-                block_error(*images, around),
+                block_error(*images, frame.mask),
                 floor=LIMITS.page_filter_floor,
                 least_error=LIMITS.page_filter_least_error,
             )

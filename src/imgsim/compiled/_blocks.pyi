@@ -1,0 +1,16 @@
+from typing import Any
+
+from numpy.typing import NDArray
+
+def errors(
+    one: NDArray[Any],
+    other: NDArray[Any],
+    mask: NDArray[Any],
+    width: int,
+    shift: int,
+    cells: NDArray[Any],
+    /,
+) -> None: ...
+def squares(
+    image: NDArray[Any], width: int, start: int, stop: int, cells: NDArray[Any], /
+) -> None: ...
