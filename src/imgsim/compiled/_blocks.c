@@ -109,6 +109,21 @@ row_errors(const float *restrict one, const float *restrict other, const uint8_t
     }
 }
 
+/* Add a row to the means over cells; the first row of a cell begins them, the last one ends them. */
+static inline void
+add_row(const float *restrict values, Py_ssize_t y, Py_ssize_t columns, float *restrict cells)
+{
+    float *into = cells + y / CELL * columns;
+    for (Py_ssize_t x = 0; x < columns; x++) {
+        const float *cell = values + x * CELL;
+        float sum = cell[0] + cell[1] + cell[2] + cell[3];
+        into[x] = y % CELL == 0 ? sum : into[x] + sum;
+    }
+    for (Py_ssize_t x = 0; y % CELL == CELL - 1 && x < columns; x++) {
+        into[x] *= 1.0f / (CELL * CELL);
+    }
+}
+
 /* Means over the cells of the squared difference, less its mean around every pixel. */
 FOR_EVERY_PROCESSOR static void
 errors_of(const Pair *pair, double *restrict memory, float *restrict cells)
@@ -144,15 +159,7 @@ errors_of(const Pair *pair, double *restrict memory, float *restrict cells)
         const uint8_t *mask = pair->mask + y * pair->width;
         row_errors(pair->one + y * pair->width, other, mask, mask + pair->shift, total, cover, n,
                    rest);
-        float *into = cells + y / CELL * columns;
-        for (Py_ssize_t x = 0; x < columns; x++) {
-            const float *cell = rest + x * CELL;
-            float sum = cell[0] + cell[1] + cell[2] + cell[3];
-            into[x] = y % CELL == 0 ? sum : into[x] + sum;
-        }
-        for (Py_ssize_t x = 0; y % CELL == CELL - 1 && x < columns; x++) {
-            into[x] *= 1.0f / (CELL * CELL);
-        }
+        add_row(rest, y, columns, cells);
     }
 }
 
@@ -231,69 +238,107 @@ done:
 
 /* Gradients ----------------------------------------------------------------------------------- */
 
-/* Means over the cells of the squared gradient, by Sobel's operator, of the columns from `start` on. */
+/* What is asked of the gradients of an image: means over cells of their products, and squares. */
+typedef struct {
+    float *cells, *pixels, *products;
+} Gradients;
+
+/* Differences and sums along a row, as of Sobel's operator. */
+static inline void
+along_row(const float *restrict row, Py_ssize_t n, float *restrict step, float *restrict mean)
+{
+    for (Py_ssize_t x = 1; x < n - 1; x++) {
+        step[x] = row[x + 1] - row[x - 1];
+        mean[x] = row[x] * 0.25f + (row[x - 1] + row[x + 1]) * 0.125f;
+    }
+    step[0] = step[n - 1] = 0;
+    mean[0] = row[0] * 0.25f + (row[1] + row[1]) * 0.125f;
+    mean[n - 1] = row[n - 1] * 0.25f + (row[n - 2] + row[n - 2]) * 0.125f;
+}
+
+/* The squared gradient along a row, from those along it and what lies above and below. */
+static inline void
+square_row(const float *restrict at, const float *restrict above, const float *restrict below,
+           const float *restrict over, const float *restrict under, Py_ssize_t n,
+           float *restrict squares)
+{
+    for (Py_ssize_t x = 0; x < n; x++) {
+        float dx = at[x] * 0.25f + (above[x] + below[x]) * 0.125f, dy = under[x] - over[x];
+        squares[x] = dx * dx + dy * dy;
+    }
+}
+
+static inline void
+multiply_row(const float *restrict at, const float *restrict above, const float *restrict below,
+             const float *restrict over, const float *restrict under, Py_ssize_t n,
+             float *restrict xx, float *restrict yy, float *restrict xy)
+{
+    for (Py_ssize_t x = 0; x < n; x++) {
+        float dx = at[x] * 0.25f + (above[x] + below[x]) * 0.125f, dy = under[x] - over[x];
+        xx[x] = dx * dx;
+        yy[x] = dy * dy;
+        xy[x] = dx * dy;
+    }
+}
+
+/* Gradients of the n columns from the first one of `image` on, whose rows are so wide. */
 FOR_EVERY_PROCESSOR static void
-squares_of(const float *image, Py_ssize_t height, Py_ssize_t width, Py_ssize_t n,
-           float *restrict memory, float *restrict cells)
+gradients_of(const float *image, Py_ssize_t height, Py_ssize_t width, Py_ssize_t n,
+             float *restrict memory, const Gradients *asked)
 {
     Py_ssize_t rows = height / CELL, columns = n / CELL;
-    float *across = memory, *smooth = across + 3 * n, *squares = smooth + 3 * n;
-    for (Py_ssize_t y = -1; y <= rows * CELL; y++) {
-        /* differences and sums along a row, of which three are kept */
-        const float *row = image + within(y, height) * width;
-        float *step = across + (y + 3) % 3 * n, *mean = smooth + (y + 3) % 3 * n;
-        for (Py_ssize_t x = 1; x < n - 1; x++) {
-            step[x] = row[x + 1] - row[x - 1];
-            mean[x] = row[x] * 0.25f + (row[x - 1] + row[x + 1]) * 0.125f;
-        }
-        step[0] = step[n - 1] = 0;
-        mean[0] = row[0] * 0.25f + (row[1] + row[1]) * 0.125f;
-        mean[n - 1] = row[n - 1] * 0.25f + (row[n - 2] + row[n - 2]) * 0.125f;
+    float *steps = memory, *means = steps + 3 * n; /* of three rows each */
+    float *xx = means + 3 * n, *yy = xx + n, *xy = yy + n, *squares = xy + n;
+    for (Py_ssize_t y = -1; y <= height; y++) {
+        along_row(image + within(y, height) * width, n, steps + (y + 3) % 3 * n,
+                  means + (y + 3) % 3 * n);
         if (y < 1) {
             continue;
         }
         Py_ssize_t here = y - 1;
-        const float *above = across + (here + 2) % 3 * n, *below = across + (here + 1) % 3 * n;
-        const float *at = across + here % 3 * n;
-        const float *light = smooth + (here + 2) % 3 * n, *dark = smooth + (here + 1) % 3 * n;
-        for (Py_ssize_t x = 0; x < n; x++) {
-            float dx = at[x] * 0.25f + (above[x] + below[x]) * 0.125f;
-            float dy = dark[x] - light[x];
-            squares[x] = dx * dx + dy * dy;
+        const float *above = steps + (here + 2) % 3 * n, *below = steps + (here + 1) % 3 * n;
+        const float *at = steps + here % 3 * n;
+        const float *over = means + (here + 2) % 3 * n, *under = means + (here + 1) % 3 * n;
+        square_row(at, above, below, over, under, n, squares);
+        if (asked->pixels != NULL) {
+            memcpy(asked->pixels + here * n, squares, (size_t)n * sizeof *squares);
         }
-        float *into = cells + here / CELL * columns;
-        for (Py_ssize_t x = 0; x < columns; x++) {
-            const float *cell = squares + x * CELL;
-            float sum = cell[0] + cell[1] + cell[2] + cell[3];
-            into[x] = here % CELL == 0 ? sum : into[x] + sum;
+        if (here >= rows * CELL) {
+            continue;
         }
-        for (Py_ssize_t x = 0; here % CELL == CELL - 1 && x < columns; x++) {
-            into[x] *= 1.0f / (CELL * CELL);
+        add_row(squares, here, columns, asked->cells);
+        if (asked->products != NULL) {
+            multiply_row(at, above, below, over, under, n, xx, yy, xy);
+            add_row(xx, here, columns, asked->products);
+            add_row(yy, here, columns, asked->products + rows * columns);
+            add_row(xy, here, columns, asked->products + 2 * rows * columns);
         }
     }
 }
 
-PyDoc_STRVAR(squares_doc,
-"squares(image, width, start, stop, cells)\n"
+PyDoc_STRVAR(gradients_doc,
+"gradients(image, width, start, stop, cells, pixels, products)\n"
 "--\n\n"
-"Write the means, over cells, of the squared gradient of some columns of an image.");
+"Write the means, over cells, of the squared gradient of some columns of an image.\n\n"
+"If they are no None, also its square at every pixel, and the means of the products of that across\n"
+"by itself, that down by itself, and both.");
 
 static PyObject *
-squares(PyObject *module, PyObject *arguments)
+gradients(PyObject *module, PyObject *arguments)
 {
     (void)module;
-    enum { IMAGE, CELLS, ARRAYS };
-    static const char *const NAMES[] = {"image", "cells"};
+    enum { IMAGE, CELLS, PIXELS, PRODUCTS, ARRAYS };
+    static const char *const NAMES[] = {"image", "cells", "pixels", "products"};
     PyObject *objects[ARRAYS], *result = NULL;
     Array arrays[ARRAYS] = {0};
     float *memory = NULL;
     Py_ssize_t width, height, start, stop;
-    if (!PyArg_ParseTuple(arguments, "OnnnO:squares", &objects[IMAGE], &width, &start, &stop,
-                          &objects[CELLS])) {
+    if (!PyArg_ParseTuple(arguments, "OnnnOOO:gradients", &objects[IMAGE], &width, &start, &stop,
+                          &objects[CELLS], &objects[PIXELS], &objects[PRODUCTS])) {
         return NULL;
     }
     for (int i = 0; i < ARRAYS; i++) {
-        if (take(&arrays[i], objects[i], NAMES[i], 4, i == CELLS, 0) < 0) {
+        if (take(&arrays[i], objects[i], NAMES[i], 4, i != IMAGE, i > CELLS) < 0) {
             goto done;
         }
     }
@@ -304,19 +349,22 @@ squares(PyObject *module, PyObject *arguments)
         PyErr_Format(PyExc_ValueError, "there have to be %d rows and columns", CELL);
         goto done;
     }
-    Py_ssize_t n = stop - start;
-    if (!has_length(&arrays[CELLS], NAMES[CELLS], (height / CELL) * (n / CELL))) {
+    Py_ssize_t n = stop - start, count = (height / CELL) * (n / CELL);
+    if (!has_length(&arrays[CELLS], NAMES[CELLS], count) ||
+        !has_length(&arrays[PIXELS], NAMES[PIXELS], height * n) ||
+        !has_length(&arrays[PRODUCTS], NAMES[PRODUCTS], 3 * count)) {
         goto done;
     }
-    memory = PyMem_Malloc((size_t)(7 * n) * sizeof *memory);
+    memory = PyMem_Malloc(10 * (size_t)n * sizeof *memory);
     if (memory == NULL) {
         PyErr_NoMemory();
         goto done;
     }
     const float *image = (const float *)arrays[IMAGE].view.buf + start;
-    float *cells = arrays[CELLS].view.buf;
+    Gradients asked = {arrays[CELLS].view.buf, arrays[PIXELS].view.buf,
+                       arrays[PRODUCTS].view.buf};
     Py_BEGIN_ALLOW_THREADS
-    squares_of(image, height, width, n, memory, cells);
+    gradients_of(image, height, width, n, memory, &asked);
     Py_END_ALLOW_THREADS
     result = Py_NewRef(Py_None);
 done:
@@ -327,7 +375,7 @@ done:
 
 static PyMethodDef METHODS[] = {
     {"errors", errors, METH_VARARGS, errors_doc},
-    {"squares", squares, METH_VARARGS, squares_doc},
+    {"gradients", gradients, METH_VARARGS, gradients_doc},
     {NULL, NULL, 0, NULL},
 };
 

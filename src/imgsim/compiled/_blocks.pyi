@@ -11,6 +11,13 @@ def errors(
     cells: NDArray[Any],
     /,
 ) -> None: ...
-def squares(
-    image: NDArray[Any], width: int, start: int, stop: int, cells: NDArray[Any], /
+def gradients(
+    image: NDArray[Any],
+    width: int,
+    start: int,
+    stop: int,
+    cells: NDArray[Any],
+    pixels: NDArray[Any] | None,
+    products: NDArray[Any] | None,
+    /,
 ) -> None: ...

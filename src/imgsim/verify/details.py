@@ -19,8 +19,8 @@ from imgsim.verify.local_differences import (
     Frame,
     block_error,
     block_errors,
-    block_means,
     even_share_of,
+    mean_products,
     mean_squares,
 )
 from imgsim.verify.lone_place import lone_ratio, peer_ratio
@@ -253,9 +253,7 @@ def legibilities(ways: Sequence[BlockErrors], min_gradient: float) -> list[float
     mask, inside = ways[0].mask, ways[0].inside
     printed = []
     for errors in ways:
-        across, down = gradients(errors.images[0])
-        products = across * across, down * down, across * down
-        corners = _are_corners(*map(block_means, products))
+        corners = _are_corners(*mean_products(errors.images[0]))
         printed.append(inside & (errors.gradient > min_gradient) & corners)
     shifts = LIMITS.print_shifts
     ratios = [np.full((len(shifts), *inside.shape), np.inf, np.float32) for _ in ways]

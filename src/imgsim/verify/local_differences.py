@@ -323,9 +323,9 @@ def _framed(
 def _smoothed(grey: Grey) -> Smoothed:
     levels = grey.astype(np.float32)
     smooth = _blurred(levels, LIMITS.detail_blur)
-    squared, step = _squared_gradient(smooth), LIMITS.tone_step
+    (squared, squares), step = _squares(smooth), LIMITS.tone_step
     flat = squared[::step, ::step] < LIMITS.detail_flat_gradient**2
-    return Smoothed(grey, levels, smooth, flat, block_means(squared))
+    return Smoothed(grey, levels, smooth, flat, squares)
 
 
 def _refined(left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]) -> Matrix | None:
@@ -528,12 +528,45 @@ def mean_squares(image: Map, start: int = 0, stop: int | None = None) -> Map:
     ndarray of float32, shape (rows, columns)
     """
     stop = image.shape[1] if stop is None else stop
-    shape = image.shape[0] // CELL, (stop - start) // CELL
-    if _blocks is None or min(shape) == 0:
+    if _blocks is None or min(image.shape[0], stop - start) < CELL:
         return block_means(_squared_gradient(image[:, start:stop]))
-    cells = np.empty(shape, np.float32)
-    _blocks.squares(np.ascontiguousarray(image), image.shape[1], start, stop, cells)
+    cells = np.empty((image.shape[0] // CELL, (stop - start) // CELL), np.float32)
+    whole = np.ascontiguousarray(image)
+    _blocks.gradients(whole, image.shape[1], start, stop, cells, None, None)
     return _blocks_of(cells)
+
+
+def mean_products(image: Map) -> tuple[Map, Map, Map]:
+    """Return means over every block of products of gradients.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (h, w)
+
+    Returns
+    -------
+    three ndarrays of float32, shape (rows, columns)
+        Of that across by itself, that down by itself, and both.
+    """
+    if _blocks is None or min(image.shape) < CELL:
+        across, down = gradients(image)
+        return block_means(across * across), block_means(down * down), block_means(across * down)
+    shape = image.shape[0] // CELL, image.shape[1] // CELL
+    cells, products = np.empty(shape, np.float32), np.empty((3, *shape), np.float32)
+    whole = np.ascontiguousarray(image)
+    _blocks.gradients(whole, image.shape[1], 0, image.shape[1], cells, None, products)
+    return _blocks_of(products[0]), _blocks_of(products[1]), _blocks_of(products[2])
+
+
+def _squares(image: Map) -> tuple[Map, Map]:
+    """The squared gradient of every pixel, and its mean over every block."""
+    if _blocks is None or min(image.shape) < CELL:
+        squared = _squared_gradient(image)
+        return squared, block_means(squared)
+    cells = np.empty((image.shape[0] // CELL, image.shape[1] // CELL), np.float32)
+    squared, whole = np.empty(image.shape, np.float32), np.ascontiguousarray(image)
+    _blocks.gradients(whole, image.shape[1], 0, image.shape[1], cells, squared, None)
+    return squared, _blocks_of(cells)
 
 
 def block_means(image: Map, cell: int = CELL) -> Map:
