@@ -100,7 +100,7 @@ def compare_details(
     # blurred one
     finer = [image for image in (left, right) if max(image.shape) > max(greys[0].shape)]
     page = (
-        _is_page(errors.images, errors.mask)
+        _are_pages(errors.images, errors.mask)
         or any(map(_is_one_page, finer))
         or (not excluded and _is_sharper_page(greys))
     )
@@ -194,18 +194,17 @@ def _record_ratio(top: float, legible: float, *, drawn: bool) -> None:
 
 def _is_one_page(image: Grey) -> bool:
     """Whether an image is a page of text, dark on light or light on dark."""
-    return _is_page((image, image), np.ones_like(image))
+    return _are_pages([image], np.ones_like(image))
 
 
-def _is_page(levels: Sequence[Map | Grey], mask: Grey) -> bool:
-    """Whether both images are pages of text, dark on light or light on dark."""
+def _are_pages(levels: Sequence[Map | Grey], mask: Grey) -> bool:
+    """Whether all of some images are pages of text, dark on light or light on dark."""
     import cv2
 
     images = [np.asarray(cv2.convertScaleAbs(image), np.uint8) for image in levels]
-    ways = [
-        ground for ground in (images, [255 - image for image in images]) if is_mostly_light(ground)
-    ]
-    if not ways:
+    negatives = [255 - image for image in images]
+    light, dark = is_mostly_light(images), is_mostly_light(negatives)
+    if not (light or dark):
         return False  # as nearly all photos
     blocks = Blocks(mask, LIMITS.block_side)
     printed = blocks.inside
@@ -214,11 +213,11 @@ def _is_page(levels: Sequence[Map | Grey], mask: Grey) -> bool:
         mean = blocks.mean(image)
         variance = blocks.mean(image * image) - mean * mean
         printed = printed & (variance > LIMITS.min_print_structure**2)
-    if ways[0] is images and are_text_pages(images, blocks, printed):
+    if light and are_text_pages(images, blocks, printed):
         return True
-    if ways[-1] is images or min(float(image.std()) for image in images) < LIMITS.min_contrast:
+    if not dark or min(float(image.std()) for image in images) < LIMITS.min_contrast:
         return False  # an underexposed photo
-    return are_text_pages(ways[-1], blocks, printed)
+    return are_text_pages(negatives, blocks, printed)
 
 
 def legibility(errors: BlockErrors, min_gradient: float = LIMITS.print_min_gradient) -> float:
