@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -515,7 +515,7 @@ def _apart(stored: NDArray[np.uint8], expected: Levels) -> NDArray[np.float32]:
 
     if not len(stored):
         return np.empty(stored.shape, np.float32)
-    other: Levels = np.ascontiguousarray(expected)
-    apart = np.asarray(cv2.subtract(np.ascontiguousarray(stored), other, dtype=cv2.CV_32F))
+    one, other = np.ascontiguousarray(stored), np.ascontiguousarray(expected)
+    apart = np.asarray(cv2.subtract(one, cast(Levels, other), dtype=cv2.CV_32F))
     means = cv2.blur(apart, (_BLOCK, 1), borderType=cv2.BORDER_REFLECT)
     return np.abs(np.asarray(means, np.float32))

@@ -27,7 +27,7 @@ from imgsim.verify.lone_place import lone_ratio, peer_ratio
 from imgsim.verify.matrix import Band, Grey, Matrix, nearest_orientation
 from imgsim.verify.median import quantile
 from imgsim.verify.recording import record
-from imgsim.verify.text_page import are_text_pages, is_mostly_light
+from imgsim.verify.text_page import are_text_pages, have_light_ground
 
 _LEAST_LEGIBLE = 1e-3
 """Where no letter would stand out at all; what is told by it is divided by it."""
@@ -203,7 +203,7 @@ def _are_pages(levels: Sequence[Map | Grey], mask: Grey) -> bool:
 
     images = [np.asarray(cv2.convertScaleAbs(image), np.uint8) for image in levels]
     negatives = [255 - image for image in images]
-    light, dark = is_mostly_light(images), is_mostly_light(negatives)
+    light, dark = have_light_ground(images), have_light_ground(negatives)
     if not (light or dark):
         return False  # as nearly all photos
     blocks = Blocks(mask, LIMITS.block_side)
