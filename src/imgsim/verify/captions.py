@@ -79,7 +79,10 @@ def own_edges(images: tuple[Map, Map]) -> tuple[list[Map], list[Map]]:
         Mean squared gradients of the blocks of either image, in squared grey levels per pixel.
     """
     (across, down), (other_across, other_down) = (gradients(image) for image in images)
-    apart = np.square(across - other_across) + np.square(down - other_down)
+    apart, rest = across - other_across, down - other_down
+    apart *= apart
+    rest *= rest
+    apart += rest
     squares = (
         across * across + down * down,
         other_across * other_across + other_down * other_down,

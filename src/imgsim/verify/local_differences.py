@@ -597,6 +597,11 @@ def _blocks_of(cells: Map) -> Map:
     return np.asarray((pairs[1:] + pairs[:-1]) * np.float32(0.25))
 
 
+def _middle(ascending: Map) -> float:
+    """The median of values in ascending order."""
+    return float((ascending[(len(ascending) - 1) // 2] + ascending[len(ascending) // 2]) / 2)
+
+
 def fit_noise(errors: Map, gradients: Map) -> Noise:
     """Fit the errors by a line in the gradient, from medians over bins of the gradient.
 
@@ -614,7 +619,7 @@ def fit_noise(errors: Map, gradients: Map) -> Noise:
     starts = np.searchsorted(gradients, LIMITS.detail_gradients).tolist()
     medians = np.array(
         [
-            (median(gradients[start:stop]), median(errors[start:stop]), stop - start)
+            (_middle(gradients[start:stop]), median(errors[start:stop]), stop - start)
             for start, stop in zip(starts, [*starts[1:], len(gradients)], strict=True)
             if stop - start >= LIMITS.detail_min_bin
         ]

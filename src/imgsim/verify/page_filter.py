@@ -193,7 +193,7 @@ def _inner_places(mask: NDArray[np.uint8]) -> NDArray[np.intp]:
     reach = LIMITS.page_filter_reach
     inner = np.zeros_like(mask)
     inner[reach:-reach, reach:-reach] = mask[reach:-reach, reach:-reach]
-    places = np.flatnonzero(inner)
+    places = np.flatnonzero(inner.view(np.bool_))
     return places[:: max(1, len(places) // LIMITS.page_filter_places)]
 
 
