@@ -3,12 +3,17 @@
 import numpy as np
 import pytest
 
+from imgsim.verify import median as module
 from imgsim.verify.median import median, quantile
 
 
+@pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [1, 2, 3, 110, 8193, 20_000])
-def test_they_are_those_of_numpy(size: int, kind: type) -> None:
+def test_they_are_those_of_numpy(
+    size: int, kind: type, fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SELECTS_FAST", fast)
     rng = np.random.default_rng(size)
     plain = rng.gamma(1, 3, size).astype(kind)
     ascending, few = np.sort(plain), np.rint(plain)

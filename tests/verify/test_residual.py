@@ -13,7 +13,14 @@ from imgsim.verify.alignment import Aligned, align
 from imgsim.verify.blocks import Blocks
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.overlay import NO_OVERLAY, Overlay
-from imgsim.verify.residual import Residual, _block_differences, _compare, _regress, compare
+from imgsim.verify.residual import (
+    Residual,
+    _block_differences,
+    _compare,
+    _regress,
+    _tone_curves,
+    compare,
+)
 from tests.verify.pictures import SMALL, UPRIGHT, grained, grey, other_limits, picture, verify
 
 
@@ -155,7 +162,7 @@ def test_blocks_are_explained_by_the_other_image_at_their_own_tones() -> None:
     mask = np.ones(left.shape, np.uint8)
     rounded = [np.rint(x).astype(np.uint8) for x in (left, right)]
     blocks = Blocks(mask, 12)
-    unexplained, structure = _regress((left, right), rounded, mask, blocks)
+    unexplained, structure = _regress((left, right), rounded, _tone_curves(rounded, mask), blocks)
     y, x = 5, 7
     part = left[6 * y : 6 * y + 12, 6 * x : 6 * x + 12]
     scale = 50 / np.sqrt(np.mean(blocks.mean(left**2)) - blocks.mean(left).mean() ** 2)
@@ -174,7 +181,8 @@ def test_pale_images_are_scaled_as_if_they_had_a_deviation_of_25() -> None:
     for deviation, expected in ((5, 10), (20, 40), (40, 50)):
         image = 128 + deviation * noise
         rounded = np.rint(image).astype(np.uint8)
-        _, structure = _regress((image, image), (rounded, rounded), mask, blocks)
+        curves = _tone_curves((rounded, rounded), mask)
+        _, structure = _regress((image, image), (rounded, rounded), curves, blocks)
         assert structure[0].mean() == pytest.approx(expected, rel=0.05)
 
 

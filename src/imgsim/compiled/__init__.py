@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-_PARTS = "_alike", "_equations", "_hashes", "_matches", "_words"
+_PARTS = "_alike", "_blocks", "_equations", "_hashes", "_matches", "_words"
 
 
 def all_there() -> bool:

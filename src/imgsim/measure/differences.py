@@ -289,8 +289,8 @@ def _tone(left: NDArray[np.float32], right: NDArray[np.float32]) -> tuple[float,
     Blur changes levels beside edges, and is no change of tones.
     """
     slope = np.sqrt(np.maximum(*(_squared_slope(image) for image in (left, right))))
-    even = slope <= quantile(slope.ravel(), 0.5)
-    x, y = left[even], right[even]
+    even = np.flatnonzero(slope <= quantile(slope.ravel(), 0.5))
+    x, y = left.ravel()[even], right.ravel()[even]
     levels = np.rint(x).clip(0, 255).astype(np.int64)
     count = np.bincount(levels, minlength=256)
     total, own = (np.bincount(levels, values, 256) for values in (y, x))
@@ -341,15 +341,18 @@ def _spot(frame: Frame, saturation: float) -> float:
         cv2.resize(x, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         for x in (frame.whole_left, frame.whole_right)
     ]
-    cover = cv2.resize(frame.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    inside = cover > 0.999
+    if frame.placed:  # all pixels lie in the mask
+        inside = np.ones(size[::-1], np.bool_)
+    else:
+        cover = cv2.resize(frame.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        inside = cover > 0.999
     if np.count_nonzero(inside) < 16:
         return 0.0
     x, y = small[0][inside], small[1][inside]
     slope, offset = np.polyfit(x[:, 0], y[:, 0], 1) if x[:, 0].std() > 1 else (1.0, 0.0)
     light = np.abs(y[:, 0] - slope * x[:, 0] - offset)
     colour = y[:, 1:] - 128 - saturation * (x[:, 1:] - 128)
-    colour -= np.median(colour, axis=0)
+    colour -= np.array([median(np.ascontiguousarray(x)) for x in colour.T], colour.dtype)
     return float(max(light.max(), np.hypot(*colour.T).max()))
 
 

@@ -122,7 +122,7 @@ def common_frame(left: NDArray[np.uint8], right: NDArray[np.uint8], matrix: Matr
     wholes = _ycrcb(coarse), _ycrcb(laid)
     if not frame_is_left:
         wholes = wholes[1], wholes[0]
-    places = _window_places(mask)
+    places = _window_places(mask, whole=how is not None)
     windows = _windows(wholes[0], places), _windows(wholes[1], places)
     same = how is not None and sorted(left.shape[:2]) == sorted(right.shape[:2])
     same = same and laid.shape == coarse.shape
@@ -265,8 +265,10 @@ def _ycrcb(image: NDArray[np.uint8]) -> YCrCb:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2YCrCb), np.uint8)
 
 
-def _window_places(mask: NDArray[np.uint8]) -> list[tuple[int, int]]:
-    """Corners of windows that lie in the mask, spread over it."""
+def _window_places(mask: NDArray[np.uint8], *, whole: bool) -> list[tuple[int, int]]:
+    """Corners of windows that lie in the mask, spread over it; the mask may be the whole image."""
+    if whole and min(mask.shape) >= WINDOW:
+        return [(y, x) for y in _spread(0, mask.shape[0]) for x in _spread(0, mask.shape[1])]
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if len(rows) < WINDOW or len(columns) < WINDOW:
         return []

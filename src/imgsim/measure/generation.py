@@ -71,7 +71,7 @@ def compare_generations(
     used = np.maximum(*tables) >= _LEAST_STEP
     used[0, 0] = False
     steps = [table[used].astype(np.float64) for table in tables]
-    levels = [coefficients[:, used] for coefficients in (left, right)]
+    levels = [x.reshape(len(x), -1)[:, np.flatnonzero(used)] for x in (left, right)]
     multiples = [np.round(level / step) for level, step in zip(levels, steps, strict=True)]
     either = (multiples[0] != 0) | (multiples[1] != 0)
     count = np.count_nonzero(either)
@@ -92,9 +92,11 @@ def _spread(
     other: NDArray[np.float64], multiples: NDArray[np.float64], steps: NDArray[np.float64]
 ) -> float:
     """Deviation, in steps, of another one's coefficients of one frequency and multiple."""
-    used = (np.abs(multiples) >= 1) & (np.abs(multiples) <= _FEW) & (steps >= _LEAST_APART)
-    cell = (np.arange(len(steps)) * (2 * _FEW + 1) + multiples + _FEW)[used].astype(np.int64)
-    away = (other / steps - multiples)[used]
+    size = np.abs(multiples)
+    used = np.flatnonzero((size >= 1) & (size <= _FEW) & (steps >= _LEAST_APART))
+    frequency, multiple = used % len(steps), multiples.ravel()[used]
+    cell = (frequency * (2 * _FEW + 1) + multiple + _FEW).astype(np.int64)
+    away = other.ravel()[used] / steps[frequency] - multiple
     count = np.bincount(cell)
     mean = np.bincount(cell, away) / np.maximum(1, count)
     enough = count >= _LEAST_OF_A_CELL

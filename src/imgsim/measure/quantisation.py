@@ -90,7 +90,7 @@ def about_steps(
     used = np.flatnonzero(np.abs(jpeg) > least)
     if len(used) < _LEAST_COUNT:
         return None
-    places = table.ravel()[used % table.size].astype(np.float64)
+    places = table.ravel().astype(np.float64)[used & (table.size - 1)]  # a power of two
     # multiples themselves, not what is left of them after rounding pixels
     exact = np.round(jpeg.ravel()[used] / places) * places
     levels = other.ravel()[used] / contrast

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -494,26 +494,28 @@ def _edge(copy: NDArray[np.uint8], predicted: Levels, laid: NDArray[np.uint8]) -
     Encoders fill up such blocks as they like, so that steps say nothing of them; means do.
     """
     height, width = copy.shape[:2]
-    expected = [predicted, laid[..., 1], laid[..., 2]]
     most = 0.0
-    for band, known in enumerate(expected):
+    for band, known in enumerate((predicted, laid[..., 1], laid[..., 2])):
         # columns are looked at as the rows of the turned picture
         for turned, rest in ((False, height % _BLOCK), (True, width % _BLOCK)):
             if not rest:
                 continue
-            apart = _apart(copy[..., band], known, turned)
-            inner, outer = apart[:-rest], apart[-rest:]
-            usual = quantile(inner.ravel(), _NEARLY_ALL) if len(inner) else 0.0
-            most = max(most, float(outer.max()) - usual)
+            stored = copy[..., band].T if turned else copy[..., band]
+            expected = known.T if turned else known
+            highest = float(_apart(stored[-rest:], expected[-rest:]).max())
+            if highest > most:  # else it cannot be the most, whatever is usual
+                inner = _apart(stored[:-rest], expected[:-rest]).ravel()
+                most = max(most, highest - (quantile(inner, _NEARLY_ALL) if len(inner) else 0.0))
     return round(most, 4)
 
 
-def _apart(stored: NDArray[np.uint8], expected: Levels, turned: bool) -> NDArray[np.float32]:
-    """Levels by which means of 8 pixels of each row differ, or of each column."""
+def _apart(stored: NDArray[np.uint8], expected: Levels) -> NDArray[np.float32]:
+    """Levels by which means of 8 pixels of each row differ."""
     import cv2
 
-    apart = np.asarray(cv2.subtract(stored, expected, dtype=cv2.CV_32F))
-    if turned:
-        apart = np.ascontiguousarray(apart.T)
+    if not len(stored):
+        return np.empty(stored.shape, np.float32)
+    one, other = np.ascontiguousarray(stored), np.ascontiguousarray(expected)
+    apart = np.asarray(cv2.subtract(one, cast(Levels, other), dtype=cv2.CV_32F))
     means = cv2.blur(apart, (_BLOCK, 1), borderType=cv2.BORDER_REFLECT)
     return np.abs(np.asarray(means, np.float32))

@@ -18,6 +18,7 @@ from imgsim.types import Verdict
 from imgsim.verify.alignment import at_one_scale
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.matrix import CORNERS, Matrix, area_between, inverse, is_plausible, project
+from imgsim.verify.median import median, quantile
 from imgsim.verify.multiscale import MultiscaleImage
 from imgsim.verify.recording import record
 from imgsim.verify.tracking import track
@@ -196,10 +197,10 @@ def _fit(source: Points, target: Points) -> NDArray[np.float64]:
         normal = np.einsum("in,jn->ij", weighted, terms)
         solution = np.linalg.solve(normal, np.einsum("in,kn->ik", weighted, target)).T
         off = np.hypot(*(solution @ terms - target))
-        weights = 1 / (1 + np.square(off / max(1e-6, 2 * float(np.median(off)))))
+        weights = 1 / (1 + np.square(off / max(1e-6, 2 * median(off))))
     return solution
 
 
 def _spread(off: Points) -> float:
     """Pixels by which most points are off."""
-    return float(np.quantile(np.hypot(*off), LIMITS.bend_quantile))
+    return quantile(np.hypot(*off), LIMITS.bend_quantile)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from imgsim.verify.blocks import Map
 from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.local_differences import CELL, BlockErrors, block_means
+from imgsim.verify.local_differences import CELL, BlockErrors, block_means, mean_squares
 from imgsim.verify.matrix import Band
 from imgsim.verify.recording import record
 
@@ -43,7 +43,7 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
     record("caption_min_blocks", np.count_nonzero(differs))
     if np.count_nonzero(differs) < LIMITS.caption_min_blocks:
         return False
-    edges, own = own_edges(errors.images)
+    edges, own = [mean_squares(image) for image in errors.images], own_edges(errors.images)
     less = int(own[0][differs].sum() > own[1][differs].sum())
     hidden, letters = np.sqrt(own[less][differs]), np.sqrt(own[1 - less][differs])
     rank = LIMITS.caption_rank
@@ -65,8 +65,8 @@ def overlaid_on_one_side(errors: BlockErrors, bands: Sequence[Band]) -> bool:
     )
 
 
-def own_edges(images: tuple[Map, Map]) -> tuple[list[Map], list[Map]]:
-    """Return the edges of two images, and those that the other image lacks.
+def own_edges(images: tuple[Map, Map]) -> list[Map]:
+    """Return the edges of each of two images that the other image lacks.
 
     Parameters
     ----------
@@ -75,17 +75,21 @@ def own_edges(images: tuple[Map, Map]) -> tuple[list[Map], list[Map]]:
 
     Returns
     -------
-    edges, own : two lists of two ndarrays of float32, shape (rows, columns)
+    two ndarrays of float32, shape (rows, columns)
         Mean squared gradients of the blocks of either image, in squared grey levels per pixel.
     """
-    (across, down), (other_across, other_down) = (gradients(image) for image in images)
-    apart = np.square(across - other_across) + np.square(down - other_down)
-    squares = (
-        across * across + down * down,
-        other_across * other_across + other_down * other_down,
-    )
-    own = [np.where(apart > LIMITS.caption_own_share * square, square, 0) for square in squares]
-    return [block_means(square) for square in squares], [block_means(square) for square in own]
+    slopes = [gradients(image) for image in images]
+    apart = _sum_of_squares(*(one - other for one, other in zip(*slopes, strict=True)))
+    squares = [_sum_of_squares(across, down) for across, down in slopes]
+    return [block_means(square * (apart > LIMITS.caption_own_share * square)) for square in squares]
+
+
+def _sum_of_squares(one: Map, other: Map) -> Map:
+    """Of two arrays, which are changed."""
+    one *= one
+    other *= other
+    one += other
+    return one
 
 
 def _on_a_bar(letters: Map, picture: Map) -> bool:

@@ -16,17 +16,18 @@ from imgsim.verify.gradients import gradients
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import (
     BlockErrors,
-    Surroundings,
+    Frame,
     block_error,
     block_errors,
-    block_means,
     even_share_of,
-    lesser_gradient,
+    mean_products,
+    mean_squares,
 )
 from imgsim.verify.lone_place import lone_ratio, peer_ratio
 from imgsim.verify.matrix import Band, Grey, Matrix, nearest_orientation
+from imgsim.verify.median import quantile
 from imgsim.verify.recording import record
-from imgsim.verify.text_page import are_text_pages, is_mostly_light
+from imgsim.verify.text_page import are_text_pages, have_light_ground
 
 _LEAST_LEGIBLE = 1e-3
 """Where no letter would stand out at all; what is told by it is divided by it."""
@@ -43,9 +44,8 @@ class Details:
     drawn : bool
         Both are pages of text, dark on light or light on dark, or most of them is even, as in a
         screenshot: no photo.
-    matrix : ndarray of float64, shape (3, 3), or None
-        Unit coordinates of the right picture to those of the left one, as they were aligned at the
-        finest size; None if they could not be.
+    frame : Frame or None
+        Both as they were aligned at the finest size; None if they could not be.
     legible : float
         See `legibility`; infinite of photos, and where there is too little print.
     printed : bool
@@ -54,14 +54,14 @@ class Details:
 
     distance: float
     drawn: bool
-    matrix: Matrix | None
+    frame: Frame | None
     legible: float = float("inf")
     printed: bool = False
 
     @property
     def known(self) -> bool:
         """They could be aligned at the finest size."""
-        return self.matrix is not None
+        return self.frame is not None
 
 
 @staged("details")
@@ -94,17 +94,18 @@ def compare_details(
     """
     errors = block_errors(left, right, matrix, exact=original is not None)
     if errors is None:
-        return Details(0.0, drawn=False, matrix=None)
+        return Details(0.0, drawn=False, frame=None)
+    greys = errors.frame.greys
     # in a small copy of a drawing little is even, and letters of a page hide its ground, as in a
     # blurred one
-    finer = [image for image in (left, right) if max(image.shape) > max(errors.originals[0].shape)]
-    if not excluded:
-        finer += _sharper(errors.originals)
-    page = _is_page(errors.images, errors.mask) or any(
-        _is_page((image, image), np.ones_like(image)) for image in finer
+    finer = [image for image in (left, right) if max(image.shape) > max(greys[0].shape)]
+    page = (
+        _are_pages(errors.images, errors.mask)
+        or any(map(_is_one_page, finer))
+        or (not excluded and _is_sharper_page(greys))
     )
     if original is None:
-        drawing = not page and any(is_drawing(image) for image in (*errors.originals, *finer))
+        drawing = not page and any(is_drawing(image) for image in (*greys, *finer))
         even_share = errors.even_share()
     else:
         drawing, even_share = not page and is_drawing(original), even_share_of(original)
@@ -138,26 +139,28 @@ def compare_details(
     distance = max(distance, (LIMITS.min_legibility / legible) ** 2)
     if drawn and not (page or drawing):
         legible = legibility(errors)  # small print may hide its ground
-    return Details(float(distance), drawn, errors.matrix, legible, page or drawing)
+    return Details(float(distance), drawn, errors.frame, legible, page or drawing)
 
 
-def _sharper(images: Sequence[Grey]) -> list[Grey]:
-    """The one of two images that is far sharper, if one is."""
+def _is_sharper_page(images: Sequence[Grey]) -> bool:
+    """Whether one of two images is far sharper, and a page."""
     import cv2
 
+    pages = [_is_one_page(image) for image in images]
+    if not any(pages):
+        return False  # as nearly all photos, which takes less time to tell
+    smoothings, share = LIMITS.page_sharper_smoothings, LIMITS.page_sharper_quantile
     edges = []
     for image in images:
-        steep = [
-            np.hypot(*gradients(np.asarray(cv2.GaussianBlur(image.astype(np.float32), (0, 0), s))))
-            for s in LIMITS.page_sharper_smoothings
-        ]
+        levels = image.astype(np.float32)
         fine, coarse = (
-            float(np.quantile(x[::2, ::2], LIMITS.page_sharper_quantile)) for x in steep
+            quantile(np.hypot(*(x[::2, ::2] for x in slopes)).ravel(), share)
+            for slopes in (gradients(cv2.GaussianBlur(levels, (0, 0), s)) for s in smoothings)
         )
         edges.append(fine / max(coarse, 1.0))
     more = max(edges) / max(min(edges), _LEAST_LEGIBLE)
     record("page_sharper", more)
-    return [images[int(np.argmax(edges))]] if more >= LIMITS.page_sharper else []
+    return more >= LIMITS.page_sharper and pages[int(np.argmax(edges))]
 
 
 def _max_ratio(legible: float, *, drawn: bool) -> float:
@@ -189,15 +192,19 @@ def _record_ratio(top: float, legible: float, *, drawn: bool) -> None:
         record("max_detail_share_of_legibility", share)
 
 
-def _is_page(levels: Sequence[Map | Grey], mask: Grey) -> bool:
-    """Whether both images are pages of text, dark on light or light on dark."""
+def _is_one_page(image: Grey) -> bool:
+    """Whether an image is a page of text, dark on light or light on dark."""
+    return _are_pages([image], np.ones_like(image))
+
+
+def _are_pages(levels: Sequence[Map | Grey], mask: Grey) -> bool:
+    """Whether all of some images are pages of text, dark on light or light on dark."""
     import cv2
 
     images = [np.asarray(cv2.convertScaleAbs(image), np.uint8) for image in levels]
-    ways = [
-        ground for ground in (images, [255 - image for image in images]) if is_mostly_light(ground)
-    ]
-    if not ways:
+    negatives = [255 - image for image in images]
+    light, dark = have_light_ground(images), have_light_ground(negatives)
+    if not (light or dark):
         return False  # as nearly all photos
     blocks = Blocks(mask, LIMITS.block_side)
     printed = blocks.inside
@@ -206,11 +213,11 @@ def _is_page(levels: Sequence[Map | Grey], mask: Grey) -> bool:
         mean = blocks.mean(image)
         variance = blocks.mean(image * image) - mean * mean
         printed = printed & (variance > LIMITS.min_print_structure**2)
-    if ways[0] is images and are_text_pages(images, blocks, printed):
+    if light and are_text_pages(images, blocks, printed):
         return True
-    if ways[-1] is images or min(float(image.std()) for image in images) < LIMITS.min_contrast:
+    if not dark or min(float(image.std()) for image in images) < LIMITS.min_contrast:
         return False  # an underexposed photo
-    return are_text_pages(ways[-1], blocks, printed)
+    return are_text_pages(negatives, blocks, printed)
 
 
 def legibility(errors: BlockErrors, min_gradient: float = LIMITS.print_min_gradient) -> float:
@@ -230,33 +237,48 @@ def legibility(errors: BlockErrors, min_gradient: float = LIMITS.print_min_gradi
     float
         Infinite if there is too little print.
     """
-    image = errors.images[0]
-    printed = errors.inside & (errors.gradient > min_gradient)
-    printed &= _has_corners(image)
-    ratios = []
-    for shift in LIMITS.print_shifts:
-        here, beside = image[:, :-shift], image[:, shift:]
-        mask = errors.mask[:, :-shift] & errors.mask[:, shift:]
-        error = block_error(here, beside, Surroundings(mask))
-        ratio = error / errors.noise.expected(lesser_gradient(here, beside))
-        lacking = errors.inside.shape[1] - ratio.shape[1]
-        ratios.append(np.pad(ratio, ((0, 0), (0, lacking)), constant_values=np.inf))
-    middle = np.median(np.stack(ratios), axis=0)[printed]
+    return legibilities([errors], min_gradient)[0]
+
+
+def legibilities(ways: Sequence[BlockErrors], min_gradient: float) -> list[float]:
+    """Return the legibility of several images in one frame.
+
+    Parameters
+    ----------
+    ways : sequence of BlockErrors
+    min_gradient : float
+        See `legibility`.
+    """
+    mask, inside = ways[0].mask, ways[0].inside
+    printed = []
+    for errors in ways:
+        corners = _are_corners(*mean_products(errors.images[0]))
+        printed.append(inside & (errors.gradient > min_gradient) & corners)
+    shifts = LIMITS.print_shifts
+    ratios = [np.full((len(shifts), *inside.shape), np.inf, np.float32) for _ in ways]
+    for number, shift in enumerate(shifts):
+        for errors, ratio in zip(ways, ratios, strict=True):
+            image, width = errors.images[0], mask.shape[1]
+            error = block_error(image, image, mask, shift)
+            lesser = np.minimum(mean_squares(image, 0, width - shift), mean_squares(image, shift))
+            ratio[number, :, : error.shape[1]] = error / errors.noise.expected(np.sqrt(lesser))
+    return [_middle(ratio[:, places]) for ratio, places in zip(ratios, printed, strict=True)]
+
+
+def _middle(ratios: Map) -> float:
+    """What most of the medians of the ratios of each block reach; infinite of too few blocks."""
+    middle = np.median(ratios, axis=0)
     middle = middle[np.isfinite(middle)]
     if len(middle) < LIMITS.print_min_blocks:
         return float("inf")
-    return float(np.quantile(middle, LIMITS.print_quantile))
+    return quantile(middle, LIMITS.print_quantile)
 
 
-def _has_corners(image: Map) -> Map:
+def _are_corners(xx: Map, yy: Map, xy: Map) -> Map:
     """Blocks that have gradients in more than one direction, as bool, shape (rows, columns)."""
     import cv2
 
-    across, down = gradients(image)
     window = (LIMITS.print_window,) * 2
-    xx, yy, xy = (
-        cv2.blur(block_means(product), window)
-        for product in (across * across, down * down, across * down)
-    )
+    xx, yy, xy = (cv2.blur(product, window) for product in (xx, yy, xy))
     mean, half = (xx + yy) / 2, np.sqrt(np.square((xx - yy) / 2) + xy * xy)
     return np.asarray(mean - half > LIMITS.print_min_evenness * (mean + half))

@@ -50,7 +50,9 @@ def fine_correction(left: Map, right: Map, mask: NDArray[np.uint8]) -> Matrix | 
     mean = cv2.addWeighted(left, 0.5, right, 0.5, 0)
     across = cv2.sepFilter2D(mean, cv2.CV_32F, _DERIVATIVE, _HERE)
     down = cv2.sepFilter2D(mean, cv2.CV_32F, _HERE, _DERIVATIVE)
-    strong = (across * across + down * down > LIMITS.correction_min_gradient**2) & (mask > 0)
+    squared = across * across
+    squared += down * down
+    strong = (squared > LIMITS.correction_min_gradient**2) & (mask > 0)
     places = np.flatnonzero(strong)
     record("correction_min_pixels", len(places))
     if len(places) < LIMITS.correction_min_pixels:

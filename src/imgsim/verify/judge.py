@@ -546,6 +546,7 @@ def _details_of(found: _Found, left: MultiscaleImage, right: MultiscaleImage) ->
                 right.grey(side),
                 matrix,
                 printed=details.printed,
+                aligned=details.frame if found.original is None else None,
             )
     explained = filtered if compressed is None else compressed
     if explained is not None:
@@ -587,10 +588,10 @@ def _colour_distance(
     details: Details, left: MultiscaleImage, right: MultiscaleImage, bands: Sequence[Band]
 ) -> float:
     """The distance by what is small and has another colour, where both lie as in the details."""
-    if details.matrix is None or left.detail_colours is None or right.detail_colours is None:
+    if details.frame is None or left.detail_colours is None or right.detail_colours is None:
         return 0.0
     colours = left.detail_colours(), right.detail_colours()
-    return colour_distance(*colours, details.matrix, () if details.drawn else bands)
+    return colour_distance(*colours, details.frame.matrix, () if details.drawn else bands)
 
 
 def _is_another_design(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> bool:

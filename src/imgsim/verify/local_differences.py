@@ -37,6 +37,11 @@ from imgsim.verify.sharpness import SharpnessCells, equalise_sharpness
 from imgsim.verify.tone import joint_histogram, smooth_tone_curve
 from imgsim.verify.tracking import erode_mask, overlap_mask
 
+try:
+    from imgsim.compiled import _blocks
+except ImportError:
+    _blocks = None  # type: ignore[assignment]
+
 CELL = 4
 """Half the side of a block, in pixels."""
 
@@ -74,30 +79,31 @@ class BlockErrors:
     ----------
     images : two ndarrays of float32, shape (h, w)
         What was compared: aligned, at one tone, equally sharp.
-    originals : two ndarrays of uint8, shape (h, w)
+    frame : Frame
         The same, aligned alone.
-    mask : ndarray of uint8, shape (h, w)
-        1 where they overlap, else 0.
     ratio : ndarray of float32, shape (rows, columns)
         Error as a multiple of what is expected; 0 where it is too small to count.
     error, gradient : ndarray of float32, shape (rows, columns)
         Root mean square, in grey levels, and the lesser gradient of the two.
-    inside : ndarray of bool, shape (rows, columns)
-        Blocks in the overlap.
     noise : Noise
-    matrix : ndarray of float64, shape (3, 3)
-        Unit coordinates of the right picture to those of the left one, as they were aligned.
     """
 
     images: tuple[Map, Map]
-    originals: tuple[Grey, Grey]
-    mask: NDArray[np.uint8]
+    frame: Frame
     ratio: Map
     error: Map
     gradient: Map
-    inside: NDArray[np.bool_]
     noise: Noise
-    matrix: Matrix
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """1 where they overlap, else 0, as ndarray of uint8, shape (h, w)."""
+        return self.frame.mask
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Blocks in the overlap, as ndarray of bool, shape (rows, columns)."""
+        return self.frame.inside
 
     def even_share(self) -> float:
         """Return the share of blocks in which at least one image has no structure.
@@ -180,10 +186,10 @@ def block_errors(
     one, other, inside = frame.one, frame.other, frame.inside
     # what one of them has clipped can be told from the other, not the other way
     toned = frame.toned()
-    around = Surroundings(frame.mask)
+    cells = SharpnessCells(frame.mask)
     directions = (
-        _equally_sharp((toned[0], other.levels), (None, other.smooth), around),
-        _equally_sharp((one.levels, toned[1]), (one.smooth, None), around),
+        _equally_sharp((toned[0], other.levels), (None, other.smooth), cells, frame.mask),
+        _equally_sharp((one.levels, toned[1]), (one.smooth, None), cells, frame.mask),
     )
     images, error = min(
         directions, key=lambda direction: direction[1][inside].mean() if inside.any() else 0.0
@@ -193,7 +199,7 @@ def block_errors(
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
-    """An image, its levels as float32, these smoothed, and where these are flat.
+    """An image, its levels as float32, these smoothed, and how steep these are.
 
     Attributes
     ----------
@@ -201,12 +207,15 @@ class Smoothed:
     levels, smooth : ndarray of float32, shape (h, w)
     flat : ndarray of bool
         Of those pixels alone that `joint_histogram` counts.
+    squares : ndarray of float32, shape (rows, columns)
+        Mean squared gradient of every block, smoothed.
     """
 
     grey: Grey
     levels: Map
     smooth: Map
     flat: NDArray[np.bool_]
+    squares: Map
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +231,8 @@ class Frame:
         Blocks in the overlap.
     matrix : ndarray of float64, shape (3, 3)
         Unit coordinates of the right picture to those of the left one, as they were aligned.
+    refined : ndarray of float64, shape (3, 3)
+        The same, before all pixels corrected it.
     """
 
     one: Smoothed
@@ -229,6 +240,12 @@ class Frame:
     mask: NDArray[np.uint8]
     inside: NDArray[np.bool_]
     matrix: Matrix
+    refined: Matrix
+
+    @property
+    def greys(self) -> tuple[Grey, Grey]:
+        """Both images, as ndarray of uint8, shape (h, w)."""
+        return self.one.grey, self.other.grey
 
     def toned(self) -> tuple[Map, Map]:
         """Return each image in the tones of the other one, as float32, shape (h, w)."""
@@ -267,16 +284,48 @@ def in_one_frame(
     refined = matrix if exact else _refined(left, right, matrix, excluded)
     if refined is None:
         return None
+    return _framed(left, right, refined, excluded, exact=exact, same_scale=same_scale)
+
+
+def at_same_scale(frame: Frame, left: Grey, right: Grey, same_scale: float) -> Frame:
+    """Return the frame of `in_one_frame` where more scales count as the same.
+
+    Parameters
+    ----------
+    frame : Frame
+        Of these images, aligned, with nothing excluded.
+    left, right : ndarray of uint8, shape (h, w)
+    same_scale : float
+    """
+    scales = (
+        _scale(left, right, frame.refined, same) for same in (same_scale, LIMITS.detail_same_scale)
+    )
+    if next(scales) == next(scales):
+        return frame
+    return _framed(left, right, frame.refined, (), exact=False, same_scale=same_scale)
+
+
+def _framed(
+    left: Grey,
+    right: Grey,
+    refined: Matrix,
+    excluded: Sequence[Band],
+    *,
+    exact: bool,
+    same_scale: float,
+) -> Frame:
     images = _at_finest_scale(left, right, refined, same_scale)
     one, other, mask, aligned = _aligned(images, refined, excluded, correct=not exact)
     inside = block_means(mask.astype(np.float32)) > LIMITS.min_block_cover
-    return Frame(one, other, mask, inside, aligned)
+    return Frame(one, other, mask, inside, aligned, refined)
 
 
 def _smoothed(grey: Grey) -> Smoothed:
     levels = grey.astype(np.float32)
     smooth = _blurred(levels, LIMITS.detail_blur)
-    return Smoothed(grey, levels, smooth, _is_flat(smooth))
+    (squared, squares), step = _squares(smooth), LIMITS.tone_step
+    flat = squared[::step, ::step] < LIMITS.detail_flat_gradient**2
+    return Smoothed(grey, levels, smooth, flat, squares)
 
 
 def _refined(left: Grey, right: Grey, matrix: Matrix, excluded: Sequence[Band]) -> Matrix | None:
@@ -319,15 +368,18 @@ def _at_finest_scale(
 
     By next to nothing they are not shrunk: what was cut out of an image has its very pixels.
     """
-    area = abs(float(np.linalg.det(pixel_matrix(matrix, left, right)[:2, :2])))
-    scale = float(np.sqrt(area))  # pixels of the left image per pixel of the right one
-    if abs(scale - 1) < same_scale:
-        scale = 1.0
+    scale = _scale(left, right, matrix, same_scale)
     most = min(1.0, LIMITS.detail_side / max(left.shape))
     ratio = min(most, 1 / scale) if scale > 1 else most
     one = left if ratio == 1 else shrink(left, max(1, round(max(left.shape) * ratio)))
     ratio *= scale
     return one, right if ratio >= 1 else shrink(right, max(1, round(max(right.shape) * ratio)))
+
+
+def _scale(left: Grey, right: Grey, matrix: Matrix, same_scale: float) -> float:
+    """Pixels of the left image per pixel of the right one."""
+    scale = float(np.sqrt(abs(np.linalg.det(pixel_matrix(matrix, left, right)[:2, :2]))))
+    return 1.0 if abs(scale - 1) < same_scale else scale
 
 
 def _warp(image: Grey, pixels: Matrix, shape: tuple[int, ...]) -> Grey:
@@ -347,13 +399,6 @@ def _flat_histogram(one: Smoothed, other: Smoothed, mask: NDArray[np.uint8]) -> 
     return np.asarray(
         flat + LIMITS.detail_edge_weight * joint_histogram(one.grey, other.grey, mask)
     )
-
-
-def _is_flat(smooth: Map) -> NDArray[np.bool_]:
-    """Whether pixels have little gradient: of those alone that `joint_histogram` counts."""
-    step = LIMITS.tone_step
-    across, down = (x[::step, ::step] for x in gradients(smooth))
-    return np.asarray(across * across + down * down < LIMITS.detail_flat_gradient**2)
 
 
 def _toned(image: Grey, curve: NDArray[np.float64]) -> Map:
@@ -376,50 +421,15 @@ def _squared_gradient(image: Map) -> Map:
     return across
 
 
-class Surroundings:
-    """Means around every pixel of a mask, of the pixels in the mask.
-
-    Parameters
-    ----------
-    mask : ndarray of uint8, shape (h, w)
-        1 where images are compared, else 0.
-    """
-
-    def __init__(self, mask: NDArray[np.uint8]) -> None:
-        self.cells = SharpnessCells(mask)
-        self._weight = mask.astype(np.float32)
-        self._cover = np.maximum(self._sum(self._weight), 1e-3)
-
-    @staticmethod
-    def _sum(values: Map) -> Map:
-        import cv2
-
-        return np.asarray(cv2.blur(values, (LIMITS.detail_even_window,) * 2))
-
-    def without_mean(self, error: Map) -> Map:
-        """Return an error less its mean around every pixel of the mask; 0 elsewhere.
-
-        Parameters
-        ----------
-        error : ndarray of float32, shape (h, w)
-
-        Returns
-        -------
-        ndarray of float32, shape (h, w)
-        """
-        mean = self._sum(error * self._weight)
-        mean /= self._cover
-        rest = np.subtract(error, mean, out=mean)
-        rest *= self._weight
-        return rest
-
-
 def _equally_sharp(
-    images: tuple[Map, Map], smoothed: tuple[Map | None, Map | None], around: Surroundings
+    images: tuple[Map, Map],
+    smoothed: tuple[Map | None, Map | None],
+    cells: SharpnessCells,
+    mask: NDArray[np.uint8],
 ) -> tuple[tuple[Map, Map], Map]:
     """Both images, equally sharp, and the error of each block."""
-    one, other, _ = equalise_sharpness(*images, around.cells, LIMITS.detail_blur, smoothed)
-    return (one, other), block_error(one, other, around)
+    one, other, _ = equalise_sharpness(*images, cells, LIMITS.detail_blur, smoothed)
+    return (one, other), block_error(one, other, mask)
 
 
 def with_noise(
@@ -448,30 +458,45 @@ def with_noise(
     -------
     BlockErrors
     """
-    inside, gradient = frame.inside, lesser_gradient(*images)
+    inside = frame.inside
+    known = {id(one.smooth): one.squares for one in (frame.one, frame.other)}
+    squares = [known[id(image)] if id(image) in known else mean_squares(image) for image in images]
+    gradient = np.sqrt(np.minimum(*squares))
     noise = replace(fit_noise(error[inside], gradient[inside]), floor=floor)
     ratio = np.where(inside & (error > least_error), error / noise.expected(gradient), 0)
-    greys = frame.one.grey, frame.other.grey
-    return BlockErrors(
-        images, greys, frame.mask, ratio, error, gradient, inside, noise, frame.matrix
-    )
+    return BlockErrors(images, frame, ratio, error, gradient, noise)
 
 
-def block_error(one: Map, other: Map, around: Surroundings) -> Map:
+def block_error(one: Map, other: Map, mask: NDArray[np.uint8], shift: int = 0) -> Map:
     """Return the root mean square of the difference in every block, less its mean around.
 
     Parameters
     ----------
     one, other : ndarray of float32, shape (h, w)
-    around : Surroundings
+    mask : ndarray of uint8, shape (h, w)
+        1 where they are compared, else 0.
+    shift : int
+        Columns of the other one, and of the mask, are those so many further right as well.
 
     Returns
     -------
     ndarray of float32, shape (rows, columns)
     """
-    error = around.without_mean(one - other)
-    error *= error
-    return np.asarray(np.sqrt(block_means(error)))
+    import cv2
+
+    height, width = mask.shape[0], mask.shape[1] - shift
+    window = LIMITS.detail_even_window
+    if _blocks is not None and min(height, width) >= window:
+        cells = np.empty((height // CELL, width // CELL), np.float32)
+        images = np.ascontiguousarray(one), np.ascontiguousarray(other)
+        _blocks.errors(*images, np.ascontiguousarray(mask), mask.shape[1], shift, cells)
+        return np.asarray(np.sqrt(_blocks_of(cells)))
+    weight = (mask[:, :width] & mask[:, shift:]).astype(np.float32)
+    cover = np.maximum(cv2.blur(weight, (window, window)), 1e-3)
+    error = one[:, :width] - other[:, shift:]
+    error -= cv2.blur(error * weight, (window, window)) / cover
+    error *= weight
+    return np.asarray(np.sqrt(block_means(error * error)))
 
 
 def lesser_gradient(one: Map, other: Map) -> Map:
@@ -486,8 +511,62 @@ def lesser_gradient(one: Map, other: Map) -> Map:
     ndarray of float32, shape (rows, columns)
         In grey levels per pixel.
     """
-    squares = [block_means(_squared_gradient(image)) for image in (one, other)]
-    return np.asarray(np.sqrt(np.minimum(*squares)))
+    return np.asarray(np.sqrt(np.minimum(mean_squares(one), mean_squares(other))))
+
+
+def mean_squares(image: Map, start: int = 0, stop: int | None = None) -> Map:
+    """Return the mean squared gradient of every block.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (h, w)
+    start, stop : int
+        Columns between which it is looked at, as if there were no others.
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+    """
+    stop = image.shape[1] if stop is None else stop
+    if _blocks is None or min(image.shape[0], stop - start) < CELL:
+        return block_means(_squared_gradient(image[:, start:stop]))
+    cells = np.empty((image.shape[0] // CELL, (stop - start) // CELL), np.float32)
+    whole = np.ascontiguousarray(image)
+    _blocks.gradients(whole, image.shape[1], start, stop, cells, None, None)
+    return _blocks_of(cells)
+
+
+def mean_products(image: Map) -> tuple[Map, Map, Map]:
+    """Return means over every block of products of gradients.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (h, w)
+
+    Returns
+    -------
+    three ndarrays of float32, shape (rows, columns)
+        Of that across by itself, that down by itself, and both.
+    """
+    if _blocks is None or min(image.shape) < CELL:
+        across, down = gradients(image)
+        return block_means(across * across), block_means(down * down), block_means(across * down)
+    shape = image.shape[0] // CELL, image.shape[1] // CELL
+    cells, products = np.empty(shape, np.float32), np.empty((3, *shape), np.float32)
+    whole = np.ascontiguousarray(image)
+    _blocks.gradients(whole, image.shape[1], 0, image.shape[1], cells, None, products)
+    return _blocks_of(products[0]), _blocks_of(products[1]), _blocks_of(products[2])
+
+
+def _squares(image: Map) -> tuple[Map, Map]:
+    """The squared gradient of every pixel, and its mean over every block."""
+    if _blocks is None or min(image.shape) < CELL:
+        squared = _squared_gradient(image)
+        return squared, block_means(squared)
+    cells = np.empty((image.shape[0] // CELL, image.shape[1] // CELL), np.float32)
+    squared, whole = np.empty(image.shape, np.float32), np.ascontiguousarray(image)
+    _blocks.gradients(whole, image.shape[1], 0, image.shape[1], cells, squared, None)
+    return squared, _blocks_of(cells)
 
 
 def block_means(image: Map, cell: int = CELL) -> Map:
@@ -509,8 +588,18 @@ def block_means(image: Map, cell: int = CELL) -> Map:
     cells = cv2.resize(
         image[: rows * cell, : columns * cell], (columns, rows), interpolation=cv2.INTER_AREA
     )
+    return _blocks_of(cells)
+
+
+def _blocks_of(cells: Map) -> Map:
+    """Means of blocks of four cells, each one cell from the next."""
     pairs = cells[:, 1:] + cells[:, :-1]
     return np.asarray((pairs[1:] + pairs[:-1]) * np.float32(0.25))
+
+
+def _middle(ascending: Map) -> float:
+    """The median of values in ascending order."""
+    return float((ascending[(len(ascending) - 1) // 2] + ascending[len(ascending) // 2]) / 2)
 
 
 def fit_noise(errors: Map, gradients: Map) -> Noise:
@@ -530,7 +619,7 @@ def fit_noise(errors: Map, gradients: Map) -> Noise:
     starts = np.searchsorted(gradients, LIMITS.detail_gradients).tolist()
     medians = np.array(
         [
-            (median(gradients[start:stop]), median(errors[start:stop]), stop - start)
+            (_middle(gradients[start:stop]), median(errors[start:stop]), stop - start)
             for start, stop in zip(starts, [*starts[1:], len(gradients)], strict=True)
             if stop - start >= LIMITS.detail_min_bin
         ]

@@ -100,7 +100,7 @@ def peer_ratio(errors: BlockErrors) -> float:
     ratio[~differs] = 0
     if top_of(ratio) <= LIMITS.max_peer_ratio:
         return 0.0
-    _, own = own_edges(errors.images)
+    own = own_edges(errors.images)
     return top_of(np.where(np.minimum(*own) > LIMITS.peer_min_edge**2, ratio, 0))
 
 
@@ -116,7 +116,7 @@ def _nearest_to_peak(differs: NDArray[np.bool_], ratio: Map) -> NDArray[np.bool_
 
 def _have_both_edges(errors: BlockErrors, differs: NDArray[np.bool_], line: slice) -> bool:
     """Whether either image has edges in the line, where they differ, that the other one lacks."""
-    _, own = own_edges(errors.images)
+    own = own_edges(errors.images)
     few, many = sorted(top_of(edges[line][differs[line]]) for edges in own)
     record("lone_min_edge", few**0.5)
     record("lone_both_edges", (few / max(many, 1e-9)) ** 0.5)

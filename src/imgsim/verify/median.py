@@ -44,6 +44,12 @@ def quantile(values: NDArray[Any], share: float) -> float:
 
 
 _MANY = 8192
+_INSTRUCTIONS = np.show_config("dicts").get("SIMD Extensions", {})
+_SELECTS_FAST = not {"AVX2", "X86_V3"}.isdisjoint(
+    [*_INSTRUCTIONS.get("baseline", ()), *_INSTRUCTIONS.get("found", ())]
+)
+"""NumPy has instructions for this processor by which it parts values at one rank in a fraction of
+the time; not at two."""
 _STEP = 61
 _SLACK = 0.04
 
@@ -53,6 +59,10 @@ def _neighbours(values: NDArray[Any], rank: int) -> tuple[Any, Any]:
 
     Of many values, most are left out by bounds that some of them give.
     """
+    after = min(rank + 1, len(values) - 1)
+    if len(values) > _MANY and _SELECTS_FAST:
+        ordered = np.partition(values, rank)
+        return ordered[rank], ordered[after:].min()
     if len(values) > _MANY:
         some = np.sort(values[::_STEP])
         share = rank / len(values)

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 
 from imgsim.stage_times import staged
 from imgsim.verify.blocks import Map
-from imgsim.verify.details import legibility
+from imgsim.verify.details import legibilities
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import (
     Frame,
-    Smoothed,
-    Surroundings,
+    at_same_scale,
     block_error,
     in_one_frame,
     with_noise,
@@ -43,7 +42,12 @@ class _Explained(NamedTuple):
 
 @staged("details")
 def filtered_distance(
-    left: Grey, right: Grey, matrix: Matrix, *, printed: bool = True
+    left: Grey,
+    right: Grey,
+    matrix: Matrix,
+    *,
+    printed: bool = True,
+    aligned: Frame | None = None,
 ) -> float | None:
     """Return how far two pages are from one being the other, filtered.
 
@@ -55,21 +59,15 @@ def filtered_distance(
         Unit coordinates of the right page to those of the left one.
     printed : bool
         They are surely pages. Of others nothing is said where letters would not be told for sure.
+    aligned : Frame, optional
+        Both, by `in_one_frame`.
 
     Returns
     -------
     float or None
         1 is the limit of the preset normal; None if that is not told.
     """
-    frames = [
-        [
-            _explained(frame, source, target, toned)
-            for source, target, toned in zip(
-                (frame.one, frame.other), (frame.other, frame.one), frame.toned(), strict=True
-            )
-        ]
-        for frame in _frames(left, right, matrix)
-    ]
+    frames = [_explained(frame) for frame in _frames(left, right, matrix, aligned)]
     # where it lies worse, or noise is smoothed away, another letter may hide
     in_place = sorted(left.shape) == sorted(right.shape) and nearest_orientation(matrix) is not None
     most = [max(way.legible for way in ways) for ways in frames]
@@ -99,13 +97,17 @@ def _distance(way: _Explained, *, in_place: bool) -> float:
     return max(distance, (LIMITS.page_filter_min_legibility / legible) ** 2)
 
 
-def _frames(left: Grey, right: Grey, matrix: Matrix) -> Iterator[Frame]:
+def _frames(left: Grey, right: Grey, matrix: Matrix, aligned: Frame | None) -> Iterator[Frame]:
     """Both pages as they were aligned, and as they lie if one is all of the other.
 
     If it is not, either may have been warped from the other one.
     """
     same_scale = LIMITS.page_filter_same_scale
-    frames = [in_one_frame(left, right, matrix, same_scale=same_scale)]
+    if aligned is None:
+        aligned = in_one_frame(left, right, matrix, same_scale=same_scale)
+    else:
+        aligned = at_same_scale(aligned, left, right, same_scale)
+    frames = [aligned]
     orientation = nearest_orientation(matrix, LIMITS.peer_max_corner)
     if orientation is None:
         frames.append(in_one_frame(right, left, inverse(matrix), same_scale=same_scale))
@@ -132,22 +134,33 @@ def _resized(image: Grey, like: Grey) -> Grey:
     return np.asarray(whole.resize((width, height), Image.Resampling.LANCZOS))
 
 
-def _explained(frame: Frame, source: Smoothed, target: Smoothed, toned: Map) -> _Explained:
-    """What is left of one page where the other one was filtered."""
+def _explained(frame: Frame) -> list[_Explained]:
+    """What is left of each page where the other one was filtered."""
     import cv2
 
-    ways = [_fitted(image, target.levels, frame.mask) for image in (toned, source.levels)]
-    filtered = min(ways, key=lambda way: way[1])[0]
-    smooth = np.asarray(cv2.GaussianBlur(filtered, (0, 0), LIMITS.detail_blur))
-    error = block_error(smooth, target.smooth, Surroundings(frame.mask))
-    errors = with_noise(
-        frame,
-        (smooth, target.smooth),
-        error,
-        floor=LIMITS.page_filter_floor,
-        least_error=LIMITS.page_filter_least_error,
-    )
-    top, legible = errors.top_ratio(), legibility(errors, LIMITS.page_filter_min_gradient)
+    places = _inner_places(frame.mask)
+    ways = []
+    for source, target, toned in zip(
+        (frame.one, frame.other), (frame.other, frame.one), frame.toned(), strict=True
+    ):
+        fits = [_fitted(image, target.levels, places) for image in (toned, source.levels)]
+        filtered = min(fits, key=lambda fit: fit.apart).filtered()
+        smooth = np.asarray(cv2.GaussianBlur(filtered, (0, 0), LIMITS.detail_blur))
+        images = smooth, target.smooth
+        ways.append(
+            with_noise(
+                frame,
+                images,
+                block_error(*images, frame.mask),
+                floor=LIMITS.page_filter_floor,
+                least_error=LIMITS.page_filter_least_error,
+            )
+        )
+    legible = legibilities(ways, LIMITS.page_filter_min_gradient)
+    return [_recorded(errors.top_ratio(), way) for errors, way in zip(ways, legible, strict=True)]
+
+
+def _recorded(top: float, legible: float) -> _Explained:
     if not np.isfinite(legible):
         return _Explained(top, 0.0)
     record("page_filter_max_ratio", top)
@@ -156,33 +169,56 @@ def _explained(frame: Frame, source: Smoothed, target: Smoothed, toned: Map) -> 
     return _Explained(top, legible)
 
 
-def _fitted(source: Map, target: Map, mask: NDArray[np.uint8]) -> tuple[Map, float]:
-    """A page by the filter that brings it nearest to another one, and how near that is.
+class _Fit(NamedTuple):
+    """A page and the filter that brings it nearest to another one, and how near that is.
 
-    In grey levels, root mean square. The filter is a blur and weights of near pixels.
+    `apart` is in grey levels, root mean square.
     """
-    import cv2
 
+    image: Map
+    weights: NDArray[np.float32]
+    apart: float
+
+    def filtered(self) -> Map:
+        import cv2
+
+        kernel = self.weights[:-1].reshape((2 * LIMITS.page_filter_reach + 1,) * 2)
+        filtered = np.asarray(cv2.filter2D(self.image, cv2.CV_32F, kernel))
+        filtered += self.weights[-1]
+        return filtered
+
+
+def _inner_places(mask: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Places of pixels by which filters are fitted: all that these reach lies in the mask."""
     reach = LIMITS.page_filter_reach
     inner = np.zeros_like(mask)
     inner[reach:-reach, reach:-reach] = mask[reach:-reach, reach:-reach]
-    places = np.flatnonzero(inner)
-    places = places[:: max(1, len(places) // LIMITS.page_filter_places)]
+    places = np.flatnonzero(inner.view(np.bool_))
+    return places[:: max(1, len(places) // LIMITS.page_filter_places)]
+
+
+def _fitted(source: Map, target: Map, places: NDArray[np.intp]) -> _Fit:
+    """The filter that brings a page nearest to another one: a blur and weights of near pixels."""
+    import cv2
+
+    reach = LIMITS.page_filter_reach
     wanted = target.ravel()[places]
     offsets = range(-reach, reach + 1)
-    steps = [row * mask.shape[1] + column for row in offsets for column in offsets]
-    best, nearest = source, np.inf
+    steps = [row * source.shape[1] + column for row in offsets for column in offsets]
+    first = places + steps[0]
+    near = np.ones((len(steps) + 1, len(places)), np.float32)
+    best = None
     for sigma in LIMITS.page_filter_blurs:
         image = np.asarray(cv2.GaussianBlur(source, (0, 0), sigma)) if sigma else source
         pixels = image.ravel()
-        near = np.stack([pixels[places + step] for step in steps] + [np.ones_like(wanted)])
+        for row, step in zip(near, steps, strict=False):
+            np.take(pixels[step - steps[0] :], first, out=row, mode="clip")  # none lies outside
         products = (near @ near.T).astype(np.float64)
         products[np.diag_indices(len(products))] += LIMITS.page_filter_ridge * len(places)
         weights = np.linalg.solve(products, (near @ wanted).astype(np.float64)).astype(np.float32)
         apart = float(np.sqrt(np.square(weights @ near - wanted).mean()))
-        if apart > LIMITS.page_filter_nearer * nearest:
+        if best is not None and apart > LIMITS.page_filter_nearer * best.apart:
             break
-        nearest = apart
-        kernel = weights[:-1].reshape(len(offsets), -1)
-        best = np.asarray(cv2.filter2D(image, cv2.CV_32F, kernel)) + weights[-1]
-    return best, nearest
+        best = _Fit(image, weights, apart)
+    assert best is not None
+    return best

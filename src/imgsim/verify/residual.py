@@ -25,6 +25,9 @@ from imgsim.verify.text_page import are_text_pages
 from imgsim.verify.tone import joint_histogram, tone_curve
 from imgsim.verify.tracking import erode_mask
 
+Curves = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Of tones, that bring the other image to those of the left and of the right one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Residual:
@@ -130,14 +133,17 @@ def _compare(
 
     left, right, blur = equalise_sharpness(aligned.left, aligned.right, mask, smoothing)
     rounded = [np.asarray(cv2.convertScaleAbs(x), np.uint8) for x in (left, right)]
-    unexplained, structure = _regress((left, right), rounded, mask, blocks)
+    curves = _tone_curves(rounded, mask)
+    unexplained, structure = _regress((left, right), rounded, curves, blocks)
     in_both = np.minimum(*structure)
     structured = blocks.inside & (in_both > LIMITS.min_structure)
     printed = blocks.inside & (in_both > LIMITS.min_print_structure)
     text_page = text_page or are_text_pages(rounded, blocks, printed)
     rest = unexplained
     if text_page:
-        rest = _without_clipped((left, right), rounded, mask, blocks, unexplained, structure)
+        rest = _without_clipped(
+            (left, right), rounded, curves, mask, blocks, unexplained, structure
+        )
     difference = _block_differences(rest, structure, blocks)
     overlay = (
         NO_OVERLAY
@@ -167,8 +173,13 @@ def _compare(
     )
 
 
+def _tone_curves(rounded: Sequence[Grey], mask: NDArray[np.uint8]) -> Curves:
+    joint = joint_histogram(rounded[0], rounded[1], mask)
+    return tone_curve(joint.T), tone_curve(joint)
+
+
 def _regress(
-    images: tuple[Map, Map], rounded: Sequence[Grey], mask: NDArray[np.uint8], blocks: Blocks
+    images: tuple[Map, Map], rounded: Sequence[Grey], curves: Curves, blocks: Blocks
 ) -> tuple[list[Map], list[Map]]:
     """Standard deviations of every block of either image, in scaled grey levels.
 
@@ -176,13 +187,9 @@ def _regress(
     """
     import cv2
 
-    joint = joint_histogram(rounded[0], rounded[1], mask)
     unexplained, structure = [], []
-    for image, other, counts in (
-        (images[0], rounded[1], joint.T),
-        (images[1], rounded[0], joint),
-    ):
-        expected = np.asarray(cv2.LUT(other, tone_curve(counts).astype(np.float32)))
+    for image, other, curve in zip(images, reversed(rounded), curves, strict=True):
+        expected = np.asarray(cv2.LUT(other, curve.astype(np.float32)))
         rest, variance, spread = blocks.regress(image, expected)
         scale = LIMITS.contrast / max(LIMITS.min_contrast, spread)
         unexplained.append(np.sqrt(rest) * scale)
@@ -193,6 +200,7 @@ def _regress(
 def _without_clipped(
     images: tuple[Map, Map],
     rounded: Sequence[Grey],
+    curves: Curves,
     mask: NDArray[np.uint8],
     blocks: Blocks,
     unexplained: Sequence[Map],
@@ -204,11 +212,9 @@ def _without_clipped(
     """
     import cv2
 
-    joint = joint_histogram(rounded[0], rounded[1], mask)
     rest = list(unexplained)
-    for brighter, counts in ((0, joint.T), (1, joint)):
+    for brighter, curve in enumerate(curves):
         darker = 1 - brighter
-        curve = tone_curve(counts)
         if not _brightens(curve):
             continue
         expected = np.asarray(cv2.LUT(rounded[darker], curve.astype(np.float32)))

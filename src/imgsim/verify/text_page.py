@@ -24,26 +24,32 @@ def are_text_pages(images: Sequence[Grey], blocks: Blocks, printed: NDArray[np.b
     printed : ndarray of bool, shape (rows, columns)
         Blocks with much structure in both.
     """
-    if not printed.any() or not is_mostly_light(images):
-        return False
-    backgrounds = [_background_levels(image) for image in images]
-    lightest = max(float(np.median(x)) for x in backgrounds)
-    record("text_page_light", lightest)
-    if lightest <= LIMITS.text_page_light:
-        return False
-    return all(
-        _is_background_even(image, background, blocks, printed)
-        for image, background in zip(images, backgrounds, strict=True)
+    return (
+        bool(printed.any())
+        and have_light_ground(images)
+        and all(
+            _is_background_even(image, _background_levels(image), blocks, printed)
+            for image in images
+        )
     )
 
 
-def is_mostly_light(images: Sequence[Grey]) -> bool:
-    """Return whether enough pixels of one of two images are light for a page of text.
+def have_light_ground(images: Sequence[Grey]) -> bool:
+    """Return whether one of some images has a background light enough for a page of text.
 
     Parameters
     ----------
-    images : two ndarrays of uint8, shape (h, w)
+    images : sequence of ndarray of uint8, shape (h, w)
     """
+    if not _is_mostly_light(images):
+        return False
+    lightest = max(float(np.median(_background_levels(image))) for image in images)
+    record("text_page_light", lightest)
+    return lightest > LIMITS.text_page_light
+
+
+def _is_mostly_light(images: Sequence[Grey]) -> bool:
+    """Whether enough pixels of one of some images are light for a page of text."""
     step = LIMITS.text_page_step
     light = [float((x[::step, ::step] > LIMITS.text_page_light).mean()) for x in images]
     record("min_light_pixels", max(light))
