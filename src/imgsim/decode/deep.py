@@ -96,6 +96,11 @@ class DeepImage:
         return self.bands - (self.alpha is not None) not in (1, 3)
 
     @property
+    def layers(self) -> bool:
+        """Whether it has layers of Photoshop, which the first picture shows together."""
+        return self.tags is not None and self.tags.layers
+
+    @property
     def profile(self) -> bytes:
         """The ICC profile; empty if there is none, or none that can be read."""
         import tifffile
