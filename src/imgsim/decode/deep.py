@@ -96,6 +96,12 @@ class DeepImage:
         return self.bands - (self.alpha is not None) not in (1, 3)
 
     @property
+    def mode(self) -> str:
+        """Pillow's name of samples that are neither grey nor RGB; empty for these."""
+        photometric = None if self.tags is None else self.tags.photometric
+        return {tifftags.CMYK: "CMYK", tifftags.CIELAB: "LAB"}.get(photometric, "")
+
+    @property
     def layers(self) -> bool:
         """Whether it has layers of Photoshop, which the first picture shows together."""
         return self.tags is not None and self.tags.layers

@@ -136,7 +136,9 @@ def _deep_digest(image: DeepImage, limits: Decoder) -> str | None:
     """Hash the samples that Pillow does not give as they are; not of animations and layers."""
     if image.layers or (image.format == "PNG" and image.frames > 1):
         return None
-    digest = hashlib.sha256(colour_meaning(image.data, image.format, None, image.profile).encode())
+    digest = hashlib.sha256(
+        colour_meaning(image.data, image.format, None, image.profile, image.mode).encode()
+    )
     for page in range(image.frames):
         of_page = image.of_page(page)
         reason = of_page.over_cap(limits.max_pixels)

@@ -512,7 +512,7 @@ def _open_deep(deep: DeepImage, check: Check | None) -> Source:
     )  # fmt: skip
     if check is not None:
         check(source)
-    source.colours = colour_meaning(deep.data, deep.format, None, deep.profile)
+    source.colours = colour_meaning(deep.data, deep.format, None, deep.profile, deep.mode)
     source.alpha = deep.alpha is not None
     if deep.format == "PNG" and deep.frames > 1:
         image = deep.in_pillow()
