@@ -176,12 +176,15 @@ class Journal:
     ----------
     copies : dict of int to Copy
         Those that steps made, by their numbers.
+    begun : bool
+        It tells of a step, or of how the run ended.
     """
 
     def __init__(self, fs: FileSystem, folder: Folder) -> None:
         self.fs = fs
         self._file = fs.open_to_append(folder, JOURNAL)
         self.copies: dict[int, Copy] = {}
+        self.begun = True
 
     @classmethod
     def begin(cls, fs: FileSystem, folder: Folder, head: dict[str, Any], plan: bytes) -> Journal:
@@ -196,6 +199,7 @@ class Journal:
         journal = cls(fs, folder)
         journal.write({"event": "begin", "schema": SCHEMA, **head})
         fs.sync_folder(folder)
+        journal.begun = False
         return journal
 
     def write(self, record: dict[str, Any]) -> None:
@@ -206,6 +210,7 @@ class Journal:
         OSError
             It may be there or not.
         """
+        self.begun = True
         text = json.dumps(record, ensure_ascii=True).encode()
         # a line end before it too: what an earlier failure left must not swallow it
         write_all(self.fs, self._file, b"\n%08x %s\n" % (zlib.crc32(text), text))
