@@ -298,7 +298,7 @@ def test_ctrl_c_names_the_run_that_it_ended_and_no_other(
     (library / "copies" / "again.png").write_bytes((library / "one.png").read_bytes())
     imgsim("find-dupes", library, "--plan", plan)
 
-    def interrupt(*given: object) -> None:
+    def interrupt(*given: object, **named: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(f"imgsim.act.apply.{where}", interrupt)

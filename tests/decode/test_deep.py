@@ -22,6 +22,7 @@ from imgsim.comparators import registry
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.deep import deep_image, read_samples
 from imgsim.decode.levels import to_8_bit
+from imgsim.decode.source import open_source
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec
 from imgsim.pictures.generate import landscape
 

@@ -98,8 +98,8 @@ class DeepImage:
     @property
     def mode(self) -> str:
         """Pillow's name of samples that are neither grey nor RGB; empty for these."""
-        photometric = None if self.tags is None else self.tags.photometric
-        return {tifftags.CMYK: "CMYK", tifftags.CIELAB: "LAB"}.get(photometric, "")
+        modes = {tifftags.CMYK: "CMYK", tifftags.CIELAB: "LAB"}
+        return "" if self.tags is None else modes.get(self.tags.photometric, "")
 
     @property
     def layers(self) -> bool:
