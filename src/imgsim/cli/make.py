@@ -16,7 +16,7 @@ from imgsim.comparators.base import Comparator
 from imgsim.comparators.listing import parse_all, split_ready, without_name
 from imgsim.comparators.registry import ALL, fields_of
 from imgsim.decode.spec import DecodeMode
-from imgsim.errors import MethodUnavailable, UsageError
+from imgsim.errors import MethodUnavailable, UsageError, to_read
 from imgsim.read.discover import DiscoverOptions
 from imgsim.read.manifests.path_values import PathValues
 from imgsim.read.options import RunOptions
@@ -247,7 +247,7 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
     try:
         return tuple(read_file_list(input_bytes(name), null=null))
     except OSError as error:
-        raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None
+        raise UsageError(f"cannot read the list {name}: {error.strerror}", to_read(error)) from None
 
 
 def read_labels(name: str, paths: Sequence[str], column: str | None = None) -> PathValues:
