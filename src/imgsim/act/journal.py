@@ -62,6 +62,8 @@ class Step:
         What a symbolic link points to.
     folder_modes : tuple of int
         Permissions of the folders in which `origin` lies, from the root on.
+    made_folders : int
+        How many of the folders in which `target` lies, counted from it, were missing.
     """
 
     unit: int
@@ -77,6 +79,7 @@ class Step:
     kept_sha256: str = ""
     link: bytes = b""
     folder_modes: tuple[int, ...] = ()
+    made_folders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +315,7 @@ def _step_document(step: Step) -> dict[str, Any]:
         "unit": step.unit, "step": step.number, "kind": step.kind, "sha256": step.sha256,
         "bytes": step.size_bytes, "mtime_ns": step.mtime_ns, "mode": step.mode,
         "kept_sha256": step.kept_sha256, "areas": [step.origin.area, step.target.area],
-        "folder_modes": step.folder_modes,
+        "folder_modes": step.folder_modes, "made_folders": step.made_folders,
     }  # fmt: skip
     named = {"origin": step.origin.path, "target": step.target.path}
     for key, path in {**named, "kept": step.kept, "link": step.link}.items():
@@ -329,6 +332,7 @@ def _step(line: dict[str, Any]) -> Step:
         line["unit"], line["step"], line["kind"], origin, target, line["sha256"], line["bytes"],
         line["mtime_ns"], line["mode"], paths.from_document(line, "kept"), line["kept_sha256"],
         paths.from_document(line, "link"), tuple(line.get("folder_modes", ())),
+        line.get("made_folders", 0),
     )  # fmt: skip
 
 
