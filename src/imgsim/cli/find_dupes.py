@@ -148,8 +148,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
 
     Nothing is changed on disk. Each group has one file to keep; every other one was itself
     compared with it. Flat images (blank scans) and those below 16 pixels only match images with
-    equal pixels; icons also the same icon in another size, by auto. What you decided before is
-    left out, see imgsim decisions.
+    equal pixels; most icons of 64 pixels and more also the same icon in another size, by auto.
+    What you decided before is left out, see imgsim decisions.
 
     \b
     imgsim find-dupes photos
