@@ -33,9 +33,13 @@ XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
  xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"
  xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="52,31.5N" exif:GPSLongitude="13,2E"
+ xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/"
  xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6" xmp:Rating="5"
  xmp:CreateDate="2020-05-17T12:30:45.1+02:00"><dc:subject><rdf:Bag><rdf:li>sea</rdf:li></rdf:Bag>
-</dc:subject></rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>"""
+</dc:subject><dc:creator><rdf:Seq><rdf:li>Anna</rdf:li></rdf:Seq></dc:creator>
+<mwg-rs:Regions rdf:parseType="Resource"><mwg-rs:RegionList><rdf:Bag>
+<rdf:li rdf:parseType="Resource"><mwg-rs:Name>Rosa</mwg-rs:Name></rdf:li></rdf:Bag>
+</mwg-rs:RegionList></mwg-rs:Regions></rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>"""
 EXTREMES = (b"\0\0", b"\xff\xff", b"\x7f\xff", b"\x80\0", b"\0\1", b"\1\0")
 
 
@@ -46,18 +50,22 @@ def exif_block() -> bytes:
     """
     exif = Image.Exif()
     exif.update({0x010F: "Canon", 0x0110: "EOS R5", 0x4746: 4, 0x9C9E: b"a\0;\0b\0"})
+    exif.update({0x013B: "Anna", 0x8298: "Anna", 0x9C9C: b"c\0"})
     taken = exif.get_ifd(0x8769)
     taken.update({0x9003: "2020:05:17 12:30:45", 0x9291: "123", 0x9204: -1.0, 0x829A: 0.004})
     taken.update({0x8827: 100, 0xA002: 4000, 0xA003: 3000, 0x927C: bytes(40)})
+    taken[0x9286] = b"UNICODE\0l\0e\0f\0t\0"
     exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 30.0, 0.0), 3: "W", 4: (13.0, 15.0, 0.0)})
     return exif.tobytes()
 
 
 def iptc_block() -> bytes:
-    """Photoshop's resources with an IPTC block of a title, keywords and a date."""
+    """Photoshop's resources: an IPTC block of a title, keywords, a date, and a path."""
     sets = ((5, b"Day"), (25, b"sea"), (25, b"sky"), (55, b"20200517"), (60, b"123045+0200"))
     content = b"".join(b"\x1c\2" + bytes([n]) + struct.pack(">H", len(v)) + v for n, v in sets)
-    return b"8BIM\4\4\0\0" + struct.pack(">I", len(content)) + content + b"\0" * (len(content) % 2)
+    path = b"8BIM\7\xd0\0\0" + struct.pack(">I", 26) + bytes(26)
+    block = b"8BIM\4\4\0\0" + struct.pack(">I", len(content)) + content
+    return block + b"\0" * (len(content) % 2) + path
 
 
 BLOCKS: dict[str, bytes] = {"exif": exif_block(), "xmp": XMP, "iptc": iptc_block()}

@@ -29,6 +29,19 @@ class ImgsimError(Exception):
         return type(self), (self.message, self.hint)
 
 
+_TO_READ = {
+    errno.ENOENT: "name one that is there; relative paths begin in the current folder",
+    errno.ENOTDIR: "name one that is there; relative paths begin in the current folder",
+    errno.EACCES: "you may not read it: change its permissions",
+    errno.EISDIR: "that is a folder: name a file",
+}
+
+
+def to_read(error: OSError) -> str:
+    """Return what to do about a file that was named and cannot be read, as a hint."""
+    return _TO_READ.get(error.errno or 0, "name another one")
+
+
 class UsageError(ImgsimError):
     """The caller asked for something that makes no sense: a path, an option, a field."""
 

@@ -116,7 +116,7 @@ def test_links_are_not_followed(root: Path, tmp_path: Path) -> None:
     plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
     (root / "copies").rename(tmp_path / "elsewhere")
     (root / "copies").symlink_to(tmp_path / "elsewhere")
-    swapped = {"copies/a.jpg": "a folder on its way is a symbolic link"}
+    swapped = {"copies/a.jpg": "a folder in its path is a symbolic link"}
     assert reasons(apply(plan, ALL)) == reasons(do(plan)) == swapped
     assert (tmp_path / "elsewhere/a.jpg").exists()
     (root / "copies").unlink()
@@ -933,7 +933,7 @@ def test_a_waste_folder_that_is_a_link_is_not_used(
         monkeypatch.setattr("imgsim.act.targets.Targets.obstacle", lambda self, path: "")
     applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"))
     assert applied.removed == ()
-    why = "on its way is a symbolic link" if meanwhile else ".imgsim-trash is a symbolic link"
+    why = "in its path is a symbolic link" if meanwhile else ".imgsim-trash is a symbolic link"
     assert why in reasons(applied)["copies/a.jpg"].lower()
     assert not list((tmp_path / "theirs").iterdir())
     assert (root / "copies/a.jpg").exists()

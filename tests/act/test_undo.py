@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -113,6 +114,28 @@ def test_a_copy_back_that_stopped_at_its_end_leaves_nothing(
     assert undo(fs=Far()).complete
     assert files(root) == before
     assert files(tmp_path / "moved") == {}
+
+
+def test_undo_removes_the_folders_that_a_move_made(root: Path, tmp_path: Path) -> None:
+    """Not those that were there, nor those in which something lies by now."""
+    deep = root / "copies/one/two"
+    deep.mkdir(parents=True)
+    for name in ("one/two/a.jpg", "one/b.jpg"):
+        shutil.copy(root / "copies/a.jpg", root / "copies" / name)
+    moved = tmp_path / "moved"
+    (moved / "copies").mkdir(parents=True)
+    options = replace(ALL, action="move", move_to=str(moved))
+    removed = ("copies/one/two/a.jpg", "copies/one/b.jpg")
+    do(plan_of(root, "keep/a.jpg", *removed), options)
+    assert (moved / removed[0]).exists()
+    assert undo().complete
+    assert list(moved.rglob("*")) == [moved / "copies"]
+    do(plan_of(root, "keep/a.jpg", *removed), options)
+    (moved / "copies/one/mine.txt").write_text("mine")
+    assert undo().complete
+    assert sorted(moved.rglob("*")) == [
+        moved / "copies", moved / "copies/one", moved / "copies/one/mine.txt",
+    ]  # fmt: skip
 
 
 @posix

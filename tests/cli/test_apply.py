@@ -283,7 +283,8 @@ def test_names_are_no_code_in_scripts() -> None:
     ("where", "told"),
     [
         ("check_move_folder", "nothing was moved"),
-        ("busy_paths", "apply --resume 2 --yes goes on, imgsim undo 2 takes it back"),
+        ("busy_paths", "nothing was moved, the same command begins again"),
+        ("Journal.end_step", "apply --resume 2 --yes goes on, imgsim undo 2 takes it back"),
     ],
 )
 def test_ctrl_c_names_the_run_that_it_ended_and_no_other(
@@ -297,7 +298,7 @@ def test_ctrl_c_names_the_run_that_it_ended_and_no_other(
     (library / "copies" / "again.png").write_bytes((library / "one.png").read_bytes())
     imgsim("find-dupes", library, "--plan", plan)
 
-    def interrupt(*given: object) -> None:
+    def interrupt(*given: object, **named: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(f"imgsim.act.apply.{where}", interrupt)
@@ -305,6 +306,8 @@ def test_ctrl_c_names_the_run_that_it_ended_and_no_other(
     assert ended.returncode == 130
     assert told in ended.stderr
     assert "last" not in ended.stderr
+    listed = len(imgsim("runs").stdout.splitlines())
+    assert listed == (2 if where == "Journal.end_step" else 1), "no run is listed for nothing"
 
 
 @posix

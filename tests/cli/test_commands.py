@@ -165,3 +165,22 @@ def test_an_output_may_have_the_longest_name_but_no_empty_one(tmp_path: Path) ->
 def test_a_number_that_is_none_is_told_in_plain_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["find-dupes", ".", "--max-pixels", "1e99"]) == 2
     assert "'1e99' is not a whole number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "other"),
+    [
+        ("find-dupes", ("--profile", "p.toml")),
+        ("find-dupes", ("--threshold", "0.5")),
+        ("leaks", ("--min-similarity", "90")),
+        ("compare", ("--profile", "p.toml")),
+        ("review", ("--threshold", "0.5")),
+    ],
+)
+def test_a_preset_beside_what_stands_in_its_place_is_refused(
+    imgsim, demo: Path, command: str, other: tuple[str, str]
+) -> None:
+    paths = [demo] if command in ("find-dupes", "review") else [demo, demo]
+    done = imgsim(command, *paths, "--preset", "strict", *other)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"both --preset and {other[0]} are given" in done.stderr

@@ -40,6 +40,14 @@ def _exif(day: int) -> Image.Exif:
     return block
 
 
+XMP_PEOPLE = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF
+ xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""
+ xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/">
+<mwg-rs:Regions rdf:parseType="Resource"><mwg-rs:RegionList><rdf:Bag>
+<rdf:li rdf:parseType="Resource"><mwg-rs:Name>NAME</mwg-rs:Name><mwg-rs:Type>Face</mwg-rs:Type>
+</rdf:li></rdf:Bag></mwg-rs:RegionList></mwg-rs:Regions></rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A camera's folder, and one of copies: equal, smaller, and a PNG without metadata."""
@@ -107,11 +115,33 @@ def test_it_says_what_the_kept_file_lacks(imgsim, library: Path) -> None:
     ]  # fmt: skip
     assert all(len(line) <= 80 for line in lines)
     imgsim(*arguments, "--plan", "plan.json", cwd=library)
-    what = "date, place, rating, title, keywords"
+    what = "date taken, place, rating, title, keywords"
     lines = imgsim("apply", "plan.json", cwd=library).stdout.splitlines()
     assert f"note: old/100/3.png lacks its {what}: see --carry-metadata" in lines
     carried = imgsim("apply", "plan.json", "--carry-metadata", cwd=library).stdout
     assert f"note: its {what} go beside old/100/3.png" in carried
+
+
+def test_what_cannot_be_carried_is_named_in_group_plan_and_run(imgsim, tmp_path: Path) -> None:
+    """Equal pixels, and the names of people and a comment in the file that is to go."""
+    photo = _picture(4)
+    for folder in ("Photos", "export"):
+        (tmp_path / folder).mkdir()
+    photo.save(tmp_path / "Photos/a.jpg", quality=90)
+    packet = XMP_PEOPLE.replace(b"NAME", b"Aunt Rosa")
+    photo.save(tmp_path / "export/a.jpg", quality=90, xmp=packet, comment="Box 3, negative 12")
+    found = imgsim("find-dupes", ".", "--plan", "p.json", cwd=tmp_path)
+    told = " ".join(found.stdout.split())
+    assert "has names of people and a comment that the kept file lacks" in told
+    assert "  names of people 1, comment 1" in found.stderr.splitlines()
+    document = imgsim("find-dupes", ".", "-f", "json", cwd=tmp_path).stdout
+    assert "Rosa" not in document
+    facts = [m["facts"]["only_here"] for m in json.loads(document)["groups"][0]["members"]]
+    assert facts == [[], ["people", "comment"]]
+    shown = imgsim("plan", "show", "p.json", cwd=tmp_path).stdout
+    assert "the kept file lacks its names of people, comment" in shown
+    run = imgsim("apply", "p.json", "--yes-folders", "--carry-metadata", cwd=tmp_path).stdout
+    assert "note: Photos/a.jpg lacks its names of people, comment" in run.splitlines()
 
 
 def test_a_folder_of_a_rule_in_which_nothing_lies_is_named(imgsim, library: Path) -> None:

@@ -144,7 +144,11 @@ def test_a_gate_does_not_pass_where_a_reference_is_empty(imgsim, demo, tmp_path:
         ([".", "--update-baseline"], "without --baseline", "add --baseline"),
         ([".", "--check", "--baseline", "known.json"], "cannot read baseline", "make one"),
         ([".", "-o", "no/such/folder/out"], "cannot write", "another file"),
-        ([".", "--files-from", "no-list"], "cannot read the list no-list", "check it"),
+        (
+            [".", "--files-from", "no-list"],
+            "cannot read the list no-list",
+            "name one that is there",
+        ),
         ([".", "-m", "all"], "takes one method", "imgsim matches"),
         ([".", "-f", "json", "-o", "/dev/full"], "cannot write /dev/full", "another place"),
         ([".", "--config", "no.toml"], "No such option", ""),

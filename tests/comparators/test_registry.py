@@ -356,5 +356,5 @@ def test_unknown_method_is_a_usage_error() -> None:
 
 def test_a_built_in_method_says_itself_what_it_lacks() -> None:
     """It is no fault of the method that its weights are not there."""
-    with pytest.raises(WeightsUnusable, match=r"^no weights at no\.pth"):
+    with pytest.raises(WeightsUnusable, match=r"^no siamese network at no\.pth"):
         as_comparator(Siamese("no.pth"))

@@ -22,6 +22,7 @@ from imgsim.comparators import registry
 from imgsim.decode.decoder import Decoder
 from imgsim.decode.deep import deep_image, read_samples
 from imgsim.decode.levels import to_8_bit
+from imgsim.decode.source import open_source
 from imgsim.decode.spec import DecodeError, DecodeMode, InputSpec
 from imgsim.pictures.generate import landscape
 
@@ -456,3 +457,14 @@ def test_a_file_with_other_samples_in_a_band_that_is_not_shown_is_never_free_to_
     for group in duplicates.groups:
         assert [member.role for member in group.members[1:]] == ["near"]
         assert group.reclaimable_bytes == 0
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_inks_stand_for_other_colours_than_light(bits: int) -> None:
+    levels = np.random.default_rng(1).integers(0, 256, (40, 50, 4)).astype(f"u{bits // 8}")
+    told = {}
+    for kind, bands in (("rgb", 3), ("separated", 4)):
+        stream = io.BytesIO()
+        tifffile.imwrite(stream, levels[..., :bands], photometric=kind)
+        told[kind] = open_source(stream.getvalue()).colours
+    assert told == {"rgb": "", "separated": "CMYK"}

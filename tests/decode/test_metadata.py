@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 from PIL.TiffImagePlugin import IFDRational
 
 from imgsim.decode.decoder import Decoder
-from imgsim.decode.metadata import Metadata, read_metadata
+from imgsim.decode.metadata import Metadata, only_here, read_metadata
 from imgsim.decode.metadata_fields import iso_time
 from imgsim.decode.spec import DecodeMode, InputSpec
 from imgsim.decode.xmp import read_xmp
@@ -59,6 +59,94 @@ def encoded(form: str, **options: Any) -> bytes:
     noise = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
     Image.fromarray(noise).save(stream, form, **options)
     return stream.getvalue()
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    return bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, "big") + content
+
+
+def with_segments(*segments: bytes) -> bytes:
+    data = encoded("JPEG")
+    return data[:2] + b"".join(segments) + data[2:]
+
+
+def xmp_of(space: str, inner: str) -> bytes:
+    rdf = 'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"'
+    text = (
+        f'<rdf:RDF {rdf}><rdf:Description rdf:about="" {space}>{inner}</rdf:Description></rdf:RDF>'
+    )
+    return segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + text.encode())
+
+
+def exif_of(first: dict[int, Any], taken: dict[int, Any]) -> bytes:
+    block = Image.Exif()
+    block.update(first)
+    block.get_ifd(0x8769).update(taken)
+    return segment(0xE1, block.tobytes())
+
+
+def resources_of(number: int, content: bytes) -> bytes:
+    head = b"8BIM" + struct.pack(">HHI", number, 0, len(content))
+    return segment(0xED, b"Photoshop 3.0\0" + head + content)
+
+
+MICROSOFT = """xmlns:MP="http://ns.microsoft.com/photo/1.2/"
+ xmlns:MPRI="http://ns.microsoft.com/photo/1.2/t/RegionInfo#"
+ xmlns:MPReg="http://ns.microsoft.com/photo/1.2/t/Region#\""""
+REGIONS = """<MP:RegionInfo><rdf:Description><MPRI:Regions><rdf:Bag><rdf:li>
+<rdf:Description MPReg:PersonDisplayName="Rosa"/></rdf:li></rdf:Bag></MPRI:Regions>
+</rdf:Description></MP:RegionInfo>"""
+DC = 'xmlns:dc="http://purl.org/dc/elements/1.1/"'
+SOUND = segment(0xE2, b"FPXR\0\2" + bytes(5000))
+
+
+@pytest.mark.parametrize(
+    ("segments", "named"),
+    [
+        ([xmp_of(MICROSOFT, REGIONS)], ["people"]),
+        (
+            [xmp_of(DC, "<dc:creator><rdf:Seq><rdf:li>Anna</rdf:li></rdf:Seq></dc:creator>")],
+            ["author"],
+        ),
+        ([xmp_of(DC, "<dc:rights>Anna</dc:rights>")], ["copyright"]),
+        ([exif_of({0x013B: "Anna", 0x8298: "Anna"}, {})], ["author", "copyright"]),
+        ([exif_of({0x013B: "  "}, {0x9286: b"ASCII\0\0\0      "})], []),
+        ([exif_of({}, {0x9286: b"ASCII\0\0\0left eye"})], ["comment"]),
+        ([exif_of({}, {0x9286: b"UNICODE\0" + "left eye".encode("utf-16-be")})], ["comment"]),
+        ([resources_of(0x0404, b"\x1c\2\x50\0\4Anna")], ["author"]),
+        ([resources_of(2000, bytes(26))], ["clipping_path"]),
+        ([resources_of(1005, bytes(16))], []),
+        ([segment(0xFE, b"negative 12")], ["comment"]),
+        ([segment(0xFE, b"CREATOR: gd-jpeg v1.0 (using IJG JPEG v62), quality = 90\n")], []),
+        ([SOUND], ["other_data"]),
+        ([segment(0xE2, b"ICC_PROFILE\0\1\1" + bytes(5000))], []),
+        ([segment(0xE4, b"short")], []),
+    ],
+)
+def test_what_a_jpeg_holds_that_the_kept_one_lacks(segments: list[bytes], named: list[str]) -> None:
+    plain, more = read_metadata(encoded("JPEG")), read_metadata(with_segments(*segments))
+    assert list(only_here(plain, more)) == named
+    assert only_here(more, plain) == only_here(more, more) == ()
+
+
+def test_texts_of_programs_in_a_png() -> None:
+    def png(**given: str) -> Metadata:
+        texts = PngImagePlugin.PngInfo()
+        for key, value in given.items():
+            texts.add_text(key, value)
+        return read_metadata(encoded("PNG", pnginfo=texts))
+
+    plain = png(Software="any", **{"date:create": "2020-01-01"})
+    one = png(parameters="a castle", Author="Anna", Comment="left eye")
+    assert only_here(plain, one) == ("author", "comment", "program_text")
+    assert only_here(one, png(parameters="a house")) == ("program_text",)
+
+
+def test_a_tiff_that_lies_on_a_map() -> None:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[34735], tags.tagtype[34735] = (1, 1, 0, 1, 1024, 0, 1, 1), 3
+    mapped = read_metadata(encoded("TIFF", tiffinfo=tags))
+    assert only_here(read_metadata(encoded("TIFF")), mapped) == ("map_position",)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "HEIF", "AVIF"])

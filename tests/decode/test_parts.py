@@ -187,3 +187,17 @@ def test_a_heic_file_with_another_appended_is_more_than_the_first() -> None:
     assert parts(data) == "further picture"
     assert Decoder()(data, []).facts.damage == ""
     assert sample_digest(data, Decoder()) not in (None, sample_digest(heic(), Decoder()))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(("key", "named"), [(b"8BIMLayr", "layers"), (b"8BIMPatt", "")])
+def test_a_tiff_with_layers_of_photoshop_is_no_copy(bits: int, key: bytes, named: str) -> None:
+    import tifffile
+
+    stream = io.BytesIO()
+    data = b"Adobe Photoshop Document Data Block\0" + key + bytes(64)
+    levels = np.asarray(PHOTO).astype(f"u{bits // 8}")
+    tifffile.imwrite(stream, levels, photometric="rgb", extratags=[(37724, 7, None, data, True)])
+    assert parts(stream.getvalue()) == named
+    digest = sample_digest(stream.getvalue(), Decoder())
+    assert (digest is None) == bool(named)

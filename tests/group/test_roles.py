@@ -116,3 +116,17 @@ def test_a_damaged_file_is_not_called_fuller() -> None:
     sharper = Signs((Sign("fuller", "sharper than the kept file"),))
     member = with_role(Member(damaged, "damaged", 0.0, None), *ends, sharper, EQUAL)
     assert (member.role, member.changes) == ("damaged", ())
+
+
+def test_a_white_balance_is_no_stronger_colour() -> None:
+    """Of the mean colour no more is moved than colours of that distance from grey could be."""
+    ends = picture("a"), picture("b")
+    stronger = replace(EQUAL, saturation=1.16, chroma=(20.0, 23.2), tint=2.0)
+    told = [
+        [one.why for one in signs_of(*ends, SAME, some).signs if one.role == "edited"]
+        for some in (stronger, replace(stronger, tint=6.0))
+    ]
+    assert told == [
+        ["colours 16 % stronger"],
+        ["other colours, tinted as by another white balance"],
+    ]

@@ -351,6 +351,14 @@ def test_of_equal_samples_the_lossless_file_is_the_copy() -> None:
     assert group.keep_reason == "the lossless one was made from it"
 
 
+def test_a_gif_of_equal_samples_lost_nothing() -> None:
+    png = picture("Photos/a.png", format="PNG", lossless=True)
+    gif = picture("export/a.gif", format="GIF")
+    ((group,), _) = settle([replace(one, sample_digest="s") for one in (png, gif)])
+    assert roles(group) == {"Photos/a.png": None, "export/a.gif": "pixels"}
+    assert group.keep_reason == "in no folder of copies"
+
+
 def test_what_an_enlarged_picture_lacks_is_no_sharpening_of_its_source() -> None:
     enlarged = replace(
         EQUAL, scale=1.65, beyond=-17.0, gain=(1.0, 1.0, 1.1, 1.3, 1.5, 1.6, 1.7, 1.7)

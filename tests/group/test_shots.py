@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -124,6 +125,12 @@ def test_screenshots_of_one_moment() -> None:
 
     assert same_moment(screen(), screen(mtime=60))
     assert not same_moment(screen(), screen(mtime=600))
+    pages = [screen(mtime=after) for after in (0, 60)]
+    pages = [
+        replace(s, picture=replace(s.picture, facts=replace(s.picture.facts, frames=3)))
+        for s in pages
+    ]
+    assert not same_moment(*pages), "a document is no screenshot"
     assert not same_moment(screen(), screen(size=(1080, 1920)))
     page = {"size": (1240, 1754)}  # A4: pages of one date are copied together
     assert not same_moment(screen(**page), screen(**page))

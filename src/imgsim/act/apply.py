@@ -177,7 +177,7 @@ def resume(
             locked_tree(fs, plan.root),
             _stage(fs, plan, options, name) as stage,
             runs.go_on(name) as journal,
-            naming_run(name),
+            naming_run(name, journal),
         ):
             journal.of_run("resumed")
             stuck, stopped = settle(stage, journal, record)
@@ -243,7 +243,7 @@ def _begin(
         try:
             stack.enter_context(locked_tree(fs, plan.root))
             name, journal = stack.enter_context(runs.begin(head, data))
-            stack.enter_context(naming_run(name))
+            stack.enter_context(naming_run(name, journal))
             stage = stack.enter_context(_stage(fs, plan, options, name))
         except OSError as error:
             raise UsageError(

@@ -15,6 +15,9 @@ from imgsim.act.files import FileSystem, Folder
 from imgsim.act.walk import Different, OpenFile, folder_of, open_hashed
 from imgsim.decode.metadata import Metadata, read_metadata, read_sidecar
 
+CARRIED = ("date", "place", "rating", "title", "keywords")
+"""What is carried of what `metadata.only_here` names."""
+
 _PIECE = 1 << 20
 _XMP = b".xmp"
 _SPACES = (

@@ -181,6 +181,16 @@ class History:
                     yield run, journal
                 finally:
                     journal.close()
+                    if not journal.begun:
+                        self._forget(folder, inner, run)
+
+    def _forget(self, folder: Folder, inner: Folder, run: str) -> None:
+        """Remove what is kept of a run that ended before its first step."""
+        with suppress(OSError):
+            for name in (JOURNAL, PLAN):
+                self.fs.remove(inner, name)
+            self.fs.remove_folder(folder, run.encode())
+            self.fs.sync_folder(folder)
 
     @contextmanager
     def go_on(self, run: str) -> Iterator[Journal]:

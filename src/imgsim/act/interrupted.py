@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from imgsim.act.dry_run import dry_run
 from imgsim.act.history import History
-from imgsim.act.journal import NAMING, Record
+from imgsim.act.journal import NAMING, Journal, Record
 from imgsim.act.options import ApplyOptions
 from imgsim.act.outcome import Applied, Removed
 from imgsim.act.plan import Plan
@@ -19,12 +19,13 @@ _NOTE = "the run "
 
 
 @contextmanager
-def naming_run(run: str) -> Iterator[None]:
-    """Let what ends a run before its time say which run that was, see `run_of`."""
+def naming_run(run: str, journal: Journal) -> Iterator[None]:
+    """Let what ends a run after its first step say which run that was, see `run_of`."""
     try:
         yield
     except BaseException as error:
-        error.add_note(f"{_NOTE}{run}")
+        if journal.begun:
+            error.add_note(f"{_NOTE}{run}")
         raise
 
 

@@ -62,6 +62,8 @@ class Step:
         What a symbolic link points to.
     folder_modes : tuple of int
         Permissions of the folders in which `origin` lies, from the root on.
+    made_folders : int
+        How many of the folders in which `target` lies, counted from it, were missing.
     """
 
     unit: int
@@ -77,6 +79,7 @@ class Step:
     kept_sha256: str = ""
     link: bytes = b""
     folder_modes: tuple[int, ...] = ()
+    made_folders: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +179,15 @@ class Journal:
     ----------
     copies : dict of int to Copy
         Those that steps made, by their numbers.
+    begun : bool
+        It tells of a step, or of how the run ended.
     """
 
     def __init__(self, fs: FileSystem, folder: Folder) -> None:
         self.fs = fs
         self._file = fs.open_to_append(folder, JOURNAL)
         self.copies: dict[int, Copy] = {}
+        self.begun = True
 
     @classmethod
     def begin(cls, fs: FileSystem, folder: Folder, head: dict[str, Any], plan: bytes) -> Journal:
@@ -196,6 +202,7 @@ class Journal:
         journal = cls(fs, folder)
         journal.write({"event": "begin", "schema": SCHEMA, **head})
         fs.sync_folder(folder)
+        journal.begun = False
         return journal
 
     def write(self, record: dict[str, Any]) -> None:
@@ -206,6 +213,7 @@ class Journal:
         OSError
             It may be there or not.
         """
+        self.begun = True
         text = json.dumps(record, ensure_ascii=True).encode()
         # a line end before it too: what an earlier failure left must not swallow it
         write_all(self.fs, self._file, b"\n%08x %s\n" % (zlib.crc32(text), text))
@@ -307,7 +315,7 @@ def _step_document(step: Step) -> dict[str, Any]:
         "unit": step.unit, "step": step.number, "kind": step.kind, "sha256": step.sha256,
         "bytes": step.size_bytes, "mtime_ns": step.mtime_ns, "mode": step.mode,
         "kept_sha256": step.kept_sha256, "areas": [step.origin.area, step.target.area],
-        "folder_modes": step.folder_modes,
+        "folder_modes": step.folder_modes, "made_folders": step.made_folders,
     }  # fmt: skip
     named = {"origin": step.origin.path, "target": step.target.path}
     for key, path in {**named, "kept": step.kept, "link": step.link}.items():
@@ -324,6 +332,7 @@ def _step(line: dict[str, Any]) -> Step:
         line["unit"], line["step"], line["kind"], origin, target, line["sha256"], line["bytes"],
         line["mtime_ns"], line["mode"], paths.from_document(line, "kept"), line["kept_sha256"],
         paths.from_document(line, "link"), tuple(line.get("folder_modes", ())),
+        line.get("made_folders", 0),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from imgsim.act.carry import content_below
@@ -170,6 +170,21 @@ class Remover:
                 mode = self.stage.fs.folder_status(opened).mode
             self._modes[folder] = (*self.folder_modes(folder), mode & 0o7777)
         return self._modes[folder]
+
+    def missing_folders(self, place: Place) -> int:
+        """Return how many of the folders in which a place of ``--move`` lies are not there yet."""
+        if place.area == "root":
+            return 0
+        above = place.path.split(b"/")[:-1]
+        for there in range(len(above), 0, -1):
+            path = b"/".join(above[:there])
+            with (
+                suppress(FileNotFoundError),
+                folder_of(self.stage.fs, self.stage.areas[place.area], path) as (folder, name),
+            ):
+                self.stage.fs.status(folder, name)
+                return len(above) - there
+        return len(above)
 
     def number(self) -> int:
         """Return the number of the next step."""

@@ -62,6 +62,9 @@ class RemovalRun(Protocol):
     def folder_modes(self, path: bytes) -> tuple[int, ...]:
         """Return the permissions of the folders in which a file lies, from the root on."""
 
+    def missing_folders(self, place: Place) -> int:
+        """Return how many of the folders in which a place of ``--move`` lies are not there yet."""
+
 
 @dataclass(slots=True)
 class RemovalSteps:
@@ -134,7 +137,7 @@ class RemovalSteps:
             self.unit, self.remover.number(), kind, origin or Place("root", path), target,  # type: ignore[arg-type]
             opened.sha256, status.size_bytes, status.mtime_ns, status.mode & 0o7777,
             self.chosen.keep.path, self.chosen.keep.sha256, link if kind == "symlink" else b"",
-            self.remover.folder_modes(path),
+            self.remover.folder_modes(path), self.remover.missing_folders(target),
         )  # fmt: skip
 
     def _check_kept(self) -> None:

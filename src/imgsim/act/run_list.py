@@ -43,7 +43,7 @@ def list_runs(history: Path | None = None, fs: FileSystem | None = None) -> list
     infos = []
     for name in runs.runs():
         record = runs.record(name)
-        if record is not None:
+        if record is not None and (record.units or record.finished):  # else nothing was done
             infos.append(_info(name, record))
     return infos
 

@@ -141,7 +141,8 @@ def sidecar_digests(
                     opened = open_hashed(fs, *at)
             except (Different, OSError) as error:
                 raise UsageError(
-                    f"cannot read the sidecar {shown(path)}: {reason_of(error)}", "check it"
+                    f"cannot read the sidecar {shown(path)}: {reason_of(error)}",
+                    "--sidecars leave passes them over",
                 ) from None
             opened.close()
             digests[path] = opened.sha256

@@ -12,6 +12,7 @@ from imgsim.act.files import FileSystem, Folder, Status
 from imgsim.act.guards import matches, reason_by_owner, reason_to_leave
 from imgsim.act.listings import Listings, join_path, split_path
 from imgsim.act.options import FOR_GOOD, IN_PLACE, ApplyOptions
+from imgsim.act.paths import shown
 from imgsim.act.plan import Plan, PlanGroup, PlannedFile, Removal
 from imgsim.act.sidecar_losses import SidecarLoss, sidecar_losses
 from imgsim.act.targets import Targets
@@ -167,7 +168,9 @@ class Selection:
                     why = "it is empty"
             if why:
                 said = f"{name}: {why}" if name else why
-                return said if name or len(wanted) == 1 else f"of its group one: {why}"
+                return (
+                    said if name or len(wanted) == 1 else f"of its group, {shown(file.path)}: {why}"
+                )
         return ""
 
     def _status(self, path: bytes) -> Status:

@@ -81,6 +81,7 @@ def undo(
                 waiting = {path for path, _ in units} - restored - told
                 left.extend(Left(path, "undo was stopped") for path in waiting)
             clear_trash(stage, moved_to(record))
+            _clear_made(stage, record)
     return Undone(
         name, tuple(sorted(restored)), tuple(left), passed_over, stopped,
         str(record.head["root"]), dict(stage.lost),
@@ -278,6 +279,23 @@ def clear_trash(stage: Stage, places: Iterable[Place]) -> None:
             parts = place.path.split(b"/")
             first = parts.index(TRASH.encode())
             folders.update(b"/".join(parts[: i + 1]) for i in range(first, len(parts) - 1))
+    _remove_empty(stage, "root", folders)
+
+
+def _clear_made(stage: Stage, record: Record) -> None:
+    """Remove the folders that the run made in that of ``--move``, those that are empty."""
+    folders: set[bytes] = set()
+    for unit in record.units.values():
+        for step in unit.steps:
+            if step.target.area == "target":
+                above = step.target.path.split(b"/")[:-1]
+                least = len(above) - step.made_folders
+                folders.update(b"/".join(above[:i]) for i in range(least + 1, len(above) + 1))
+    if folders:
+        _remove_empty(stage, "target", folders)
+
+
+def _remove_empty(stage: Stage, area: Area, folders: set[bytes]) -> None:
     for path in sorted(folders, key=lambda one: -one.count(b"/")):
-        with suppress(OSError), folder_of(stage.fs, stage.areas["root"], path) as (folder, name):
+        with suppress(OSError), folder_of(stage.fs, stage.areas[area], path) as (folder, name):
             stage.fs.remove_folder(folder, name)

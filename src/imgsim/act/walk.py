@@ -99,7 +99,7 @@ def folder_of(
                 inner = _made(fs, folder, part, modes[depth] if depth < len(modes) else None)
             except OSError as error:
                 if error.errno in (errno.ENOTDIR, errno.ELOOP) and _is_link(fs, folder, part):
-                    why = "a folder on its way is a symbolic link"
+                    why = "a folder in its path is a symbolic link"
                     raise NotADirectoryError(errno.ENOTDIR, why) from None
                 raise
             opened.append(inner)

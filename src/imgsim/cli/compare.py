@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from imgsim.cli.make import make_methods
+from imgsim.cli.make import make_methods, refuse_preset_beside
 from imgsim.cli.method_options import device_options, methods_option, profile_option
 from imgsim.cli.options import decode_option, talk_options, text_or_json_option
 from imgsim.cli.output import write
@@ -43,6 +43,7 @@ def command(
     from imgsim.report.rankings import compare_json, compare_text
     from imgsim.tasks.compare import compare
 
+    refuse_preset_beside(given)
     named = given.pop("profile")
     profile = read_profile(named) if named else None
     if profile and tuple(given["method"]) == (ALL,):

@@ -25,7 +25,7 @@ from imgsim.read.options import RunOptions
 @click.command("explain")
 @click.argument("left", metavar="A", type=click.Path())
 @click.argument("right", metavar="[B]", required=False, type=click.Path())
-@method_option("ssim", "ssim, local, efficientnet-cosine, siamese or autoencoder.")
+@method_option("ssim", "ssim, auto, local, efficientnet-cosine, siamese or autoencoder.")
 @click.option(
     "-o",
     "--output",

@@ -25,7 +25,13 @@ from imgsim.cli.gates import (
     refuse_unjudged,
 )
 from imgsim.cli.index_options import index_option, open_snapshot
-from imgsim.cli.make import check_paths, make_method, make_run_options, read_labels
+from imgsim.cli.make import (
+    check_paths,
+    make_method,
+    make_run_options,
+    read_labels,
+    refuse_preset_beside,
+)
 from imgsim.cli.options import (
     check_folder_exists,
     format_option,
@@ -142,8 +148,8 @@ def command(terminal: Terminal, /, paths: tuple[str, ...], **given: Any) -> int:
 
     Nothing is changed on disk. Each group has one file to keep; every other one was itself
     compared with it. Flat images (blank scans) and those below 16 pixels only match images with
-    equal pixels; icons also the same icon in another size, by auto. What you decided before is
-    left out, see imgsim decisions.
+    equal pixels; most icons of 64 pixels and more also the same icon in another size, by auto.
+    What you decided before is left out, see imgsim decisions.
 
     \b
     imgsim find-dupes photos
@@ -185,6 +191,7 @@ def _find(
         from imgsim.tasks.arguments import make_criterion
         from imgsim.tasks.find_duplicates import find_duplicates
 
+    refuse_preset_beside(given)
     check_paths(paths, given["files_from"], given["manifests"])
     _refuse_what_does_nothing(given)
     labels = _chosen_labels(given, paths)

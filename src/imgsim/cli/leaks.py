@@ -19,7 +19,7 @@ from imgsim.cli.gates import (
     refuse_not_compared,
     refuse_unjudged,
 )
-from imgsim.cli.make import make_method, make_run_options
+from imgsim.cli.make import make_method, make_run_options, refuse_preset_beside
 from imgsim.cli.method_options import device_options, leaks_preset_option, verdict_options
 from imgsim.cli.options import (
     check_folder_exists,
@@ -130,6 +130,7 @@ def command(terminal: Terminal, /, folders: tuple[str, ...], **given: Any) -> in
         check_there(folders[0])
         raise UsageError("leaks are found between two splits", "name a second, or a --split-file")
     splits = [read_split_file(split_file, folders[0])] if split_file else with_manifests(folders)
+    refuse_preset_beside(given)
     chosen = choose_baseline(given, LEAKS)
     method = make_method(terminal, given)
     own = [

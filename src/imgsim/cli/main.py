@@ -205,7 +205,7 @@ def _goes_on(arguments: list[str], ended: BaseException) -> str:
     run = run_of(ended)
     if run:
         return how_to_go_on(number_of(run))
-    return "nothing was moved" if arguments[0] == "apply" else ""
+    return "nothing was moved, the same command begins again" if arguments[0] == "apply" else ""
 
 
 def _traceback(terminal: Terminal) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import click
+from click.core import ParameterSource
 
 from imgsim.cli.terminal import Terminal, input_bytes
 from imgsim.comparators.base import Comparator
 from imgsim.comparators.listing import parse_all, split_ready, without_name
 from imgsim.comparators.registry import ALL, fields_of
 from imgsim.decode.spec import DecodeMode
-from imgsim.errors import MethodUnavailable, UsageError
+from imgsim.errors import MethodUnavailable, UsageError, to_read
 from imgsim.read.discover import DiscoverOptions
 from imgsim.read.manifests.path_values import PathValues
 from imgsim.read.options import RunOptions
@@ -117,6 +118,17 @@ def make_method(terminal: Terminal, given: dict[str, Any]) -> Comparator:
         raise UsageError("this command takes one method", "imgsim matches compares several")
     (method,) = make_methods(terminal, given)
     return method
+
+
+def refuse_preset_beside(given: Mapping[str, Any]) -> None:
+    """Refuse a preset on the command line where something else says how near is near enough."""
+    others = [
+        name for name in ("threshold", "min_similarity", "profile") if given.get(name) is not None
+    ]
+    source = click.get_current_context().get_parameter_source("preset")
+    if others and source is ParameterSource.COMMANDLINE:
+        name = f"--{others[0].replace('_', '-')}"
+        raise UsageError(f"both --preset and {name} are given", "give one of them")
 
 
 def check_paths(
@@ -235,7 +247,7 @@ def read_list(name: str, null: bool) -> tuple[str, ...]:
     try:
         return tuple(read_file_list(input_bytes(name), null=null))
     except OSError as error:
-        raise UsageError(f"cannot read the list {name}: {error.strerror}", "check it") from None
+        raise UsageError(f"cannot read the list {name}: {error.strerror}", to_read(error)) from None
 
 
 def read_labels(name: str, paths: Sequence[str], column: str | None = None) -> PathValues:

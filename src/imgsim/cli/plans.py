@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, to_read
 
 if TYPE_CHECKING:
     from imgsim.act.plan import Plan
@@ -34,7 +34,7 @@ def plan_bytes(name: str) -> bytes:
     try:
         return input_bytes(name)
     except OSError as error:
-        raise UsageError(f"cannot read the plan {name}: {error.strerror}", "check it") from None
+        raise UsageError(f"cannot read the plan {name}: {error.strerror}", to_read(error)) from None
 
 
 def parse_plan(data: bytes) -> Plan:

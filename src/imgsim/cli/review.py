@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from imgsim.cli.decision_options import decisions_option, read_decisions
-from imgsim.cli.make import check_paths, make_method, make_run_options
+from imgsim.cli.make import check_paths, make_method, make_run_options, refuse_preset_beside
 from imgsim.cli.options import (
     check_folder_exists,
     writing_options,
@@ -111,6 +111,7 @@ def _source(
     from imgsim.read.discover import check_there
     from imgsim.review.sources import FolderSource, PlanSource, Search
 
+    refuse_preset_beside(given)
     method = make_method(terminal, given)
     own = ["preset", "threshold", "min_similarity", "proposer", "keep", "isolate", "skip_masks"]
     wanted = {name: given.pop(name) for name in own}

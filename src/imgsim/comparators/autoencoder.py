@@ -20,7 +20,6 @@ from imgsim.comparators.networks import OwnNetwork, OwnNetworkExtractor
 from imgsim.decode.spec import InputSpec
 from imgsim.models import autoencoder as networks
 from imgsim.models import cam
-from imgsim.models import weights as files
 from imgsim.models.devices import choose_device
 
 
@@ -33,7 +32,7 @@ class AutoencoderLatent(OwnNetworkExtractor):
 
     @property
     def _shape(self) -> networks.Shape:
-        return networks.shape_of(files.metadata(files.locate(self.weights), networks.KIND))
+        return networks.shape_of(self.noted)
 
     @property
     def wants(self) -> InputSpec:
@@ -44,6 +43,7 @@ class AutoencoderLatent(OwnNetworkExtractor):
         return (self._shape.values,)
 
     def get_ready(self, *, fetch: bool = True) -> None:
+        assert self.noted  # before torch is loaded
         self.network()
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
@@ -75,8 +75,7 @@ class AutoencoderCosine(OwnNetwork, VectorComparator, Explains):
 
     def preset_distance(self, preset: Preset) -> float:
         """Return a part of the smallest distance of two families of the training folder."""
-        metadata = files.metadata(files.locate(self.weights), networks.KIND)
-        nearest = min(1.0, max(0.0, float(metadata["nearest_others"])))
+        nearest = min(1.0, max(0.0, float(self.extractor.noted["nearest_others"])))
         return (0.25, 0.5, 1.0)[PRESETS.index(preset)] * nearest
 
     def explain(self, left: NDArray[np.uint8], right: NDArray[np.uint8]) -> Evidence:

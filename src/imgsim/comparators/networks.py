@@ -48,6 +48,16 @@ class OwnNetworkExtractor(NetworkExtractor):
     device: str = field(default="auto", metadata={"where": True})
     batch_size: int = field(default=0, metadata={"where": True})
 
+    @property
+    def noted(self) -> dict[str, Any]:
+        """What training noted in the file."""
+        return files.noted_by_training(self.weights, self.name)
+
+    @property
+    def key(self) -> str:
+        assert self.noted  # there may be no such file, which is told in its own words
+        return super().key
+
 
 @dataclass(frozen=True)
 class OwnNetwork(Comparator):
@@ -63,7 +73,7 @@ class OwnNetwork(Comparator):
         0 for what suits the device.
     """
 
-    weights: str
+    weights: str = field(metadata={"from": "imgsim train {name} PATH -o DIR writes one"})
     device: str = field(default="auto", metadata={"where": True})
     batch_size: int = field(default=0, metadata={"where": True})
 

@@ -123,9 +123,11 @@ def parse(text: str) -> Comparator:
         values[field] = _parsed(name, field, types[field], _unquoted(value))
     without = [name for name in _required(cls) if name not in values]
     if without:
-        raise UsageError(
-            f"method {name} needs a value for {_listed(without)}", f"{name}:{without[0]}=…"
-        )
+        told = {field.name: field.metadata.get("from", "") for field in fields_of(cls)}
+        hint = f"{name}:{without[0]}=…"
+        if told[without[0]]:
+            hint = f"{name}:{without[0]}=FILE; {told[without[0]].format(name=name)}"
+        raise UsageError(f"method {name} needs a value for {_listed(without)}", hint)
     if is_built_in(cls.name):
         return cls(**values)
     try:

@@ -21,7 +21,6 @@ from imgsim.comparators.networks import OwnNetwork, OwnNetworkExtractor
 from imgsim.decode.spec import InputSpec
 from imgsim.models import cam, padding
 from imgsim.models import siamese as networks
-from imgsim.models import weights as files
 from imgsim.models.backbone import SHIFT, Backbone, load_backbone
 from imgsim.models.devices import choose_device
 from imgsim.models.efficientnet import Architecture
@@ -38,29 +37,26 @@ class SiameseVector(OwnNetworkExtractor):
     version: ClassVar[int] = 2
 
     @property
-    def _metadata(self) -> dict[str, Any]:
-        return files.metadata(files.locate(self.weights), networks.KIND)
-
-    @property
     def package(self) -> Architecture:
         """Package of the encoder."""
-        package: Architecture = self._metadata["package"]
+        package: Architecture = self.noted["package"]
         return package
 
     @property
     def wants(self) -> InputSpec:
-        side = int(self._metadata["size"])
+        side = int(self.noted["size"])
         return InputSpec(side, side, "rgb")
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (int(self._metadata["dim"]) + len(self._metadata["classes"]),)
+        return (int(self.noted["dim"]) + len(self.noted["classes"]),)
 
     def get_ready(self, *, fetch: bool = True) -> None:
         self.encoder()
+        networks.load_head(self.weights)
 
     def extract(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        scaling = self._metadata["scaling"]
+        scaling = self.noted["scaling"]
         pooled = self.encoder()(images, "avg", scaling, self.batch_size)
         return networks.load_head(self.weights).rows(pooled)
 
@@ -75,7 +71,7 @@ class SiameseVector(OwnNetworkExtractor):
         -------
         ndarray of float64, shape (n, channels, height, width)
         """
-        flat = self.encoder()(images, "none", self._metadata["scaling"], self.batch_size)
+        flat = self.encoder()(images, "none", self.noted["scaling"], self.batch_size)
         channels = len(networks.load_head(self.weights).mean)
         cells = int(np.sqrt(flat.shape[1] // channels))
         return flat.reshape(len(images), channels, cells, cells).astype(np.float64)

@@ -24,7 +24,7 @@ from imgsim.dataset.labelled import (
 )
 from imgsim.dataset.listed import read_labelled_list
 from imgsim.decode.names import IMAGE_SUFFIXES, claims_to_be_image
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, to_read
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.archives.listing import find_archive
 from imgsim.read.discover import DiscoverOptions, discover, printable
@@ -243,7 +243,9 @@ def _numbered_lines(name: str) -> Iterator[tuple[int, list[str]]]:
                 if any(field.strip() for field in row):
                     yield reader.line_num, row
     except OSError as error:
-        raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
+        raise UsageError(
+            f"cannot read {printable(name)}: {error.strerror}", to_read(error)
+        ) from None
     except csv.Error as error:
         raise UsageError(
             f"{printable(name)} is no CSV: {error}", "write it in UTF-8, with a header"

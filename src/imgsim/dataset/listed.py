@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from imgsim.dataset.labelled import LabelledImages
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, to_read
 from imgsim.read.discover import printable
 from imgsim.read.manifests.manifest import LABEL_COLUMNS, is_there
 from imgsim.read.manifests.reading import MANIFEST_ENDINGS, read_manifest
@@ -29,7 +29,9 @@ def read_labelled_list(name: str) -> LabelledImages | None:
         splits = dataset_splits(name) if os.path.isdir(name) else None
         files = dataset_files(name) if os.path.isdir(name) else None
     except OSError as error:
-        raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
+        raise UsageError(
+            f"cannot read {printable(name)}: {error.strerror}", to_read(error)
+        ) from None
     if splits is not None:
         parts = [(split, dataset_files(folder) or []) for split, folder in splits.items()]
         return _labelled(name, [(file, split) for split, some in parts for file in some])
@@ -55,7 +57,10 @@ def _labelled(name: str, files: list[tuple[str, str]]) -> LabelledImages:
             if not label:
                 raise UsageError(f"{printable(file)} has no label for {printable(path)}", "add it")
             if not is_there(path) and not hasattr(path, "container"):
-                raise UsageError(f"{printable(file)}: no such file: {printable(path)}", "check it")
+                raise UsageError(
+                    f"{printable(file)}: no such file: {printable(path)}",
+                    "correct that row, or take it out",
+                )
             if labels.setdefault(path, (label, own)) != (label, own):
                 raise UsageError(
                     f"{printable(file)}: two labels or splits for {printable(path)}", "keep one"

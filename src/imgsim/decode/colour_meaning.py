@@ -53,10 +53,15 @@ _COLOUR_SPACE = 0xA001
 _ADOBE_SIGNS = (b"R03\0", b"\xa0\1\0\3\0\0\0\1\0\2", b"\1\xa0\3\0\1\0\0\0\2\0")
 """What a JPEG has in its EXIF if that says Adobe RGB: ColorSpace in both orders of bytes."""
 
+_NOT_RGB = ("CMYK", "LAB")
+"""Samples of which no profile says how they become colours, and that are no sRGB."""
+
 Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def colour_meaning(data: bytes, format: str, image: Any, profile: bytes | None = None) -> str:
+def colour_meaning(
+    data: bytes, format: str, image: Any, profile: bytes | None = None, mode: str = ""
+) -> str:
     """Say which colours the samples of a file stand for.
 
     Parameters
@@ -69,6 +74,8 @@ def colour_meaning(data: bytes, format: str, image: Any, profile: bytes | None =
         Of the file; it need not be decoded.
     profile : bytes, optional
         Its ICC profile, where there is no such image.
+    mode : str
+        Pillow's name of its samples, where there is no such image.
 
     Returns
     -------
@@ -82,6 +89,9 @@ def colour_meaning(data: bytes, format: str, image: Any, profile: bytes | None =
         return _of_png(data, profile)
     if profile:
         return profile_meaning(bytes(profile))
+    mode = mode if image is None else image.mode
+    if mode in _NOT_RGB:
+        return mode
     if format in ("HEIF", "AVIF"):
         return _of_boxes(data)
     if image is None or format not in ("JPEG", "MPO"):

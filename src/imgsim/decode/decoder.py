@@ -370,7 +370,7 @@ def decoder_id(mode: DecodeMode) -> str:
 
     The limits are no part of it: files over one are not cached.
     """
-    return f"imgsim-decode 12 {mode.value}, {package_versions()}"
+    return f"imgsim-decode 13 {mode.value}, {package_versions()}"
 
 
 def _fault(error: Exception) -> str:

@@ -96,6 +96,17 @@ class DeepImage:
         return self.bands - (self.alpha is not None) not in (1, 3)
 
     @property
+    def mode(self) -> str:
+        """Pillow's name of samples that are neither grey nor RGB; empty for these."""
+        modes = {tifftags.CMYK: "CMYK", tifftags.CIELAB: "LAB"}
+        return "" if self.tags is None else modes.get(self.tags.photometric, "")
+
+    @property
+    def layers(self) -> bool:
+        """Whether it has layers of Photoshop, which the first picture shows together."""
+        return self.tags is not None and self.tags.layers
+
+    @property
     def profile(self) -> bytes:
         """The ICC profile; empty if there is none, or none that can be read."""
         import tifffile

@@ -15,16 +15,20 @@ from typing import Any
 
 EXIF_POINTER, GPS_POINTER = 0x8769, 0x8825
 XMP_TAG, IPTC_TAG, RESOURCES_TAG = 700, 33723, 34377
+GEOGRAPHIC_TAGS = (33922, 34264, 34735)
+"""Where the points of a map lie, and in which system (GeoTIFF 1.1)."""
+
 _IN_EXIF = frozenset(
     {
         0x829A, 0x829D, 0x8827, 0x9003, 0x9004, 0x9011, 0x9012, 0x9204, 0x9291, 0x9292, 0xA002,
-        0xA003, 0xA402, 0xA433, 0xA434,
+        0xA003, 0xA402, 0xA433, 0xA434, 0x9286,
     }
 )  # fmt: skip
 _IN_GPS = frozenset({1, 2, 3, 4})
 _IN_FIRST = frozenset(
     {
-        0x0100, 0x0101, 0x010E, 0x010F, 0x0110, 0x0131, 0x4746, 0x4749, 0x9C9B, 0x9C9E,
+        0x0100, 0x0101, 0x010E, 0x010F, 0x0110, 0x0131, 0x013B, 0x4746, 0x4749, 0x8298,
+        0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, *GEOGRAPHIC_TAGS,
         EXIF_POINTER, GPS_POINTER, XMP_TAG, IPTC_TAG, RESOURCES_TAG,
         # TIFF/EP has the time there; CR3 has each directory as a TIFF of its own
         *_IN_EXIF, *_IN_GPS,

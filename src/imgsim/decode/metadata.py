@@ -18,12 +18,18 @@ from imgsim.decode.jpeg_quality import estimated_quality
 from imgsim.decode.metadata_blocks import metadata_blocks
 from imgsim.decode.metadata_fields import (
     Blocks,
+    author_of,
     clean_text,
+    comments_of,
+    copyright_of,
     date_taken,
     exif_number,
     exif_text,
     first_text,
+    is_geographic,
     keywords_of,
+    people_of,
+    program_texts_of,
     rating_of,
     taken_size,
     title_of,
@@ -33,8 +39,11 @@ from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.recompression import compressed_twice
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 
-VERSION = 5
+VERSION = 6
 """Of what is read; raise it when a file can say something else."""
+
+_MUCH = 4096
+"""Bytes of other segments from which they are more than what a program notes of itself."""
 
 _JFIF = b"\xff\xd8\xff\xe0"
 
@@ -62,6 +71,18 @@ class Metadata:
         The file says where it was taken.
     latitude, longitude : float or None
         Degrees, north and east positive. Private: in no output unless it is asked for.
+    people : tuple of str
+        Names of those whom it shows, in order, each once.
+    author, copyright : str
+    comments : tuple of str
+    program_texts : tuple of str
+        See `metadata_fields.program_texts_of`.
+    geographic : bool
+        A TIFF that says where its points lie on a map.
+    clipping_path : bool
+        It has paths of Photoshop.
+    other_data : bool
+        A JPEG with much else beside picture and metadata: sound, say, or temperatures.
     document_id, instance_id, original_document_id : str
         Of XMP, by which programs tell files that derive from each other.
     derived_from : tuple of str
@@ -97,6 +118,14 @@ class Metadata:
     place: bool = False
     latitude: float | None = field(default=None, repr=False)
     longitude: float | None = field(default=None, repr=False)
+    people: tuple[str, ...] = field(default=(), repr=False)
+    author: str = ""
+    copyright: str = ""
+    comments: tuple[str, ...] = ()
+    program_texts: tuple[str, ...] = ()
+    geographic: bool = False
+    clipping_path: bool = False
+    other_data: bool = False
     document_id: str = ""
     instance_id: str = ""
     original_document_id: str = ""
@@ -216,6 +245,14 @@ def _merged(blocks: Blocks, quality: int | None, twice: bool | None) -> Metadata
         place=place is not None,
         latitude=place[0] if place else None,
         longitude=place[1] if place else None,
+        people=people_of(xmp),
+        author=author_of(blocks),
+        copyright=copyright_of(blocks),
+        comments=comments_of(blocks),
+        program_texts=program_texts_of(blocks.texts),
+        geographic=blocks.whole_tiff and is_geographic(first),
+        clipping_path=blocks.paths,
+        other_data=blocks.other_bytes >= _MUCH,
         document_id=first_text(*xmp.get("xmpMM:DocumentID", ())),
         instance_id=first_text(*xmp.get("xmpMM:InstanceID", ())),
         original_document_id=first_text(*xmp.get("xmpMM:OriginalDocumentID", ())),
@@ -243,7 +280,7 @@ def only_here(kept: Metadata, other: Metadata) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Some of "date", "place", "rating", "title" and "keywords".
+        In the order of `report.facts.ONLY_HERE`.
     """
     lacking = {
         "date": bool(other.date_taken) and not kept.date_taken,
@@ -251,5 +288,13 @@ def only_here(kept: Metadata, other: Metadata) -> tuple[str, ...]:
         "rating": other.rating is not None and kept.rating is None,
         "title": bool(other.title) and not kept.title,
         "keywords": bool(set(other.keywords) - set(kept.keywords)),
+        "people": bool(set(other.people) - set(kept.people)),
+        "author": bool(other.author) and not kept.author,
+        "copyright": bool(other.copyright) and not kept.copyright,
+        "comment": bool(set(other.comments) - set(kept.comments)),
+        "program_text": bool(set(other.program_texts) - set(kept.program_texts)),
+        "map_position": other.geographic and not kept.geographic,
+        "clipping_path": other.clipping_path and not kept.clipping_path,
+        "other_data": other.other_data and not kept.other_data,
     }
     return tuple(name for name, lacks in lacking.items() if lacks)

@@ -23,12 +23,23 @@ from imgsim.decode.containers import (
 )
 from imgsim.decode.iptc import EXIF_RESOURCE, IPTC_RESOURCE, XMP_RESOURCE, image_resources
 
-Kind = Literal["exif", "xmp", "iptc", "text"]
+Kind = Literal["exif", "xmp", "iptc", "text", "comment", "path", "other"]
 Block = tuple[Kind, bytes]
-"""The kind of a block and its bytes; a ``text`` is a key, NUL and a value of a PNG."""
+"""The kind of a block and its bytes; a ``text`` is a key, NUL and a value of a PNG, a ``path`` one
+of Photoshop, and ``other`` what a segment of a JPEG holds that is no metadata of a picture."""
 
 _XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\0"
 _RESOURCES_HEAD = b"Photoshop 3.0\0"
+_KNOWN_HEADS = {
+    0xE0: (b"JFIF\0", b"JFXX\0"),
+    0xE1: (b"Exif\0", b"http://ns.adobe.com/"),
+    0xE2: (b"ICC_PROFILE\0", b"MPF\0", b"urn:iso:std:iso:ts:21496:"),
+    0xEC: (b"Ducky",),
+    0xED: (_RESOURCES_HEAD,),
+    0xEE: (b"Adobe",),
+}
+"""By which segments begin that are read here or belong to the picture or its parts."""
+
 _MOST_BYTES = 1 << 22
 _MOST_PACKED = 32
 _UUIDS: dict[bytes, Kind] = {
@@ -43,6 +54,7 @@ RESOURCE_KINDS: dict[int, Kind] = {
     IPTC_RESOURCE: "iptc",
     EXIF_RESOURCE: "exif",
     XMP_RESOURCE: "xmp",
+    **dict.fromkeys((1025, *range(2000, 2998)), "path"),
 }
 """Kinds of block among Photoshop's image resources."""
 
@@ -75,12 +87,16 @@ def _of_jpeg(data: bytes) -> Iterator[Block]:
             marker == 0xED and content.startswith(_RESOURCES_HEAD) and len(resources) < _MOST_BYTES
         ):
             resources += content[len(_RESOURCES_HEAD) :]
+        elif marker == 0xFE:
+            yield "comment", content
+        elif 0xE0 <= marker <= 0xEF and not content.startswith(_KNOWN_HEADS.get(marker, ())):
+            yield "other", content
     yield from _of_resources(resources)
 
 
 def _of_resources(data: bytes) -> Iterator[Block]:
     for number, content in image_resources(data):
-        if number in RESOURCE_KINDS:
+        if number in RESOURCE_KINDS and content:
             yield RESOURCE_KINDS[number], content
 
 
@@ -154,6 +170,8 @@ def _of_gif(data: bytes) -> Iterator[Block]:
             if data[start : start + 14] == b"\x21\xff\x0bXMP DataXMP":
                 # the packet is no row of blocks; 258 bytes behind it make a decoder find the end
                 yield "xmp", data[start + 14 : max(start + 14, place - 258)]
+            elif data[start + 1] == 0xFE:
+                yield "comment", data[start + 3 : start + 3 + data[start + 2]]
         elif data[place] == 0x2C and place + 10 <= len(data):
             place = end_of_gif_blocks(data, place + 11 + gif_colour_table(data[place + 9]))
         else:

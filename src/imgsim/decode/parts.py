@@ -17,11 +17,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from imgsim.decode.containers import boxes_of, end_of_boxes, jpeg_scan
+from imgsim.decode.tifftags import holds_layers
 
 FILM, GAIN_MAP, DEPTH_MAP = "film", "gain map", "depth map"
 FURTHER_PICTURE = "further picture"
 LAYERS = "layers"
-"""Of a PSD, whose first picture shows them together."""
+"""Of a PSD or a TIFF of Photoshop, whose first picture shows them together."""
 
 FURTHER_BAND = "further band"
 """Samples of which no colour is made: those of a TIFF behind red, green and blue, say."""
@@ -68,6 +69,8 @@ def extra_parts(data: bytes, image: Any) -> str:
         parts = set(_of_boxes(data, image))
     elif image.format == "PSD":
         return LAYERS if has_layers(data) else ""
+    elif image.format == "TIFF":
+        return LAYERS if holds_layers(image.tag_v2) else ""
     else:
         return ""
     return ", ".join(p for p in (FILM, GAIN_MAP, DEPTH_MAP, FURTHER_PICTURE) if p in parts)

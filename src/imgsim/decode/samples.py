@@ -28,7 +28,7 @@ from imgsim.decode.rawfiles import is_raw
 from imgsim.decode.source import open_source, pixel_limit, turn_upright
 from imgsim.decode.spec import DecodeError, NeedsMemory, over_cap
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the same file gives another digest, or gives one where it had none."""
 
 _STRIP_PIXELS = 1 << 20
@@ -133,10 +133,12 @@ def _digest(data: bytes, limits: Decoder) -> str | None:
 
 
 def _deep_digest(image: DeepImage, limits: Decoder) -> str | None:
-    """Hash the samples that Pillow does not give as they are; animations of them are not read."""
-    if image.format == "PNG" and image.frames > 1:
+    """Hash the samples that Pillow does not give as they are; not of animations and layers."""
+    if image.layers or (image.format == "PNG" and image.frames > 1):
         return None
-    digest = hashlib.sha256(colour_meaning(image.data, image.format, None, image.profile).encode())
+    digest = hashlib.sha256(
+        colour_meaning(image.data, image.format, None, image.profile, image.mode).encode()
+    )
     for page in range(image.frames):
         of_page = image.of_page(page)
         reason = of_page.over_cap(limits.max_pixels)

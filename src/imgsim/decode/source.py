@@ -22,7 +22,7 @@ from imgsim.decode.frames import frame_durations, sampled_frames, sampled_pages
 from imgsim.decode.metadata_blocks import without_exif_items, without_resources
 from imgsim.decode.names import is_identified_surely
 from imgsim.decode.packages import needs_package
-from imgsim.decode.parts import FURTHER_BAND, extra_parts
+from imgsim.decode.parts import FURTHER_BAND, LAYERS, extra_parts
 from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS, DecodeError, NeedsMemory
 from imgsim.decode.strict_jpeg import strict_grey
@@ -508,11 +508,11 @@ def _open_deep(deep: DeepImage, check: Check | None) -> Source:
         lambda: shown().whole(), None, "", deep.format, deep.lossless, False, deep.frames,
         deep.orientation, deep.width, deep.height, deep, shown,
         encoded_bytes=len(deep.data), check=check,
-        parts=FURTHER_BAND if deep.hides_bands else "",
+        parts=", ".join([*[LAYERS] * deep.layers, *[FURTHER_BAND] * deep.hides_bands]),
     )  # fmt: skip
     if check is not None:
         check(source)
-    source.colours = colour_meaning(deep.data, deep.format, None, deep.profile)
+    source.colours = colour_meaning(deep.data, deep.format, None, deep.profile, deep.mode)
     source.alpha = deep.alpha is not None
     if deep.format == "PNG" and deep.frames > 1:
         image = deep.in_pillow()

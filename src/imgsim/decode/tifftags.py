@@ -16,6 +16,8 @@ _COMPRESSIONS = {
 }  # fmt: skip
 _LOSSY = frozenset({6, 7, 33003, 33005, 34712, 34887, 34892, 50001, 50002})
 _MOST_PAGES = 65536
+_PHOTOSHOP_DATA = 37724
+_LAYER_KEYS = b"8BIMLayr", b"8BIMLr16", b"8BIMLr32", b"MIB8ryaL", b"MIB861rL", b"MIB823rL"
 _MOST_BITS = 128
 """Of one sample: a complex number of double precision."""
 
@@ -48,6 +50,8 @@ class TiffTags:
         Of one strip or tile.
     tiled : bool
         They are tiles.
+    layers : bool
+        See `holds_layers`.
     """
 
     width: int
@@ -65,6 +69,7 @@ class TiffTags:
     segment_columns: int
     segment_rows: int
     tiled: bool
+    layers: bool
 
     def segment_shape(self, number: int) -> tuple[int, int, int]:
         """Return the first row of a strip or tile, its rows, and the bytes of one, decoded.
@@ -231,4 +236,11 @@ def _tags(directory: Any) -> TiffTags:
         segment_columns=columns,
         segment_rows=rows,
         tiled=tiled,
+        layers=holds_layers(directory),
     )
+
+
+def holds_layers(directory: Any) -> bool:
+    """Return whether a directory of Pillow has the layers of Photoshop, in either byte order."""
+    data = directory.get(_PHOTOSHOP_DATA, b"")
+    return isinstance(data, bytes) and any(key in data for key in _LAYER_KEYS)

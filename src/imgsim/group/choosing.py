@@ -354,8 +354,11 @@ def _part_of(verdict: Verdict, signs: Sequence[Sign] | None) -> int:
     return -1 if verdict.more and any(sign.role == "fuller" for sign in signs) else 0
 
 
-_LOSSY: Criterion = ("the lossless one was made from it", lambda c: c.picture.facts.lossless)
-"""For equal samples: saving them with loss would have changed them."""
+_LOSSY: Criterion = (
+    "the lossless one was made from it",
+    lambda c: c.picture.facts.lossless or c.picture.facts.format == "GIF",
+)
+"""For equal samples: saving them with loss would have changed them; a GIF keeps 256 colours."""
 
 _OF_ORDER = {WHICH_FIRST, LESS_DETAIL, MORE_DETAIL}
 """What is unsure of the member, too, if it is unsure which of two was made from the other."""

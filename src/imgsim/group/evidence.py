@@ -218,12 +218,16 @@ class _Signs:
         strength *= min(1.0, m.chroma[0] / 2)  # there is little to go by in nearly grey pictures
         possible = m.mean_errors[1]  # levels that compression may change colours by
         stronger = strength >= e.saturation[1] * rough and strength * m.chroma[0] >= possible
-        if stronger and e.related_colours[0] <= m.saturation <= e.related_colours[1]:
+        # of stronger colours the mean moves by no more than their distance from grey does
+        moved = m.tint > e.moved_colours * abs(m.saturation - 1) * m.chroma[0]
+        related = e.related_colours[0] <= m.saturation <= e.related_colours[1]
+        if stronger and related and not moved:
             how = "stronger" if m.saturation > 1 else "weaker"
             percent = abs(100 * (m.saturation - 1))
             self.add("edited", f"colours {percent:.0f} % {how}", derived=False)
         elif stronger or m.tint >= max(e.tint[1] * rough, possible):
-            self.add("edited", "other colours", derived=False)
+            tinted = ", tinted as by another white balance" if moved else ""
+            self.add("edited", f"other colours{tinted}", derived=False)
         elif strength > max(e.saturation[0], e.saturation_levels / max(m.chroma[0], 0.01)) or (
             m.tint > e.tint[0] and not self.within_steps
         ):

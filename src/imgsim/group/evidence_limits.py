@@ -26,6 +26,8 @@ class Evidence:
     """Share by which colours are stronger or weaker."""
     related_colours: tuple[float, float] = (0.1, 10.0)
     """Colour per colour, at least and at most, of a picture whose colours were made stronger."""
+    moved_colours: float = 1.1
+    """Times as far as stronger colours could move the mean colour, at most, if it was moved."""
     saturation_levels: float = 0.5
     """Levels that the first of them is at least: lossy formats take as much of faint colours."""
     tint: tuple[float, float] = (0.5, 1.2)

@@ -92,11 +92,11 @@ class Shot:
 
     @property
     def screen(self) -> bool:
-        """Whether it may be a screenshot: no camera took it, and it has the shape of a screen."""
+        """Whether it may be a screenshot: one page, no camera, and the shape of a screen."""
         facts = self.picture.facts
         shorter, longer = sorted((facts.width, facts.height))
         least, most = _SCREEN_SHAPES
-        return not self.camera and least * shorter <= longer <= most * shorter
+        return not self.camera and facts.frames == 1 and least * shorter <= longer <= most * shorter
 
     @property
     def order(self) -> tuple[float, bytes]:

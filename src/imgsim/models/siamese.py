@@ -251,7 +251,10 @@ def load_head(weights: str) -> Head:
         with safe_open(str(path), framework="numpy") as stream:
 
             def get(name: str) -> NDArray[np.float64]:
-                return np.asarray(stream.get_tensor(f"head.{name}"), np.float64)
+                value = np.asarray(stream.get_tensor(f"head.{name}"), np.float64)
+                if not np.isfinite(value).all():
+                    raise files.not_finite(path, f"head.{name}")
+                return value
 
             return Head(
                 names,

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -97,6 +98,29 @@ def locate(weights: str, *, download: bool = False) -> Path:
     if not download:
         raise _not_here(weights, "they are not in the cache")
     return _fetch(weights, path)
+
+
+def noted_by_training(weights: str, kind: str) -> dict[str, Any]:
+    """Read what ``imgsim train`` noted in the file of a network; without torch.
+
+    Parameters
+    ----------
+    weights : str
+        A path; no published weights are of such a network.
+    kind : str
+        autoencoder or siamese.
+
+    Raises
+    ------
+    WeightsUnusable
+        There is no such file, or it holds another network.
+    """
+    path = Path(os.path.expanduser(weights))
+    if not path.is_file():
+        raise WeightsUnusable(
+            f"no {kind} network at {weights}", f"train one: imgsim train {kind} PATH -o DIR"
+        )
+    return metadata(path, kind)
 
 
 def _folder() -> Path | None:
@@ -253,8 +277,12 @@ def load_state_dict(path: Path) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return dict(load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
+            return _finite(dict(load_file(path)), path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what torch.save does not write, which is refused
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsUnusable:
+        raise
     except Exception as error:  # pickle, zipfile, torch and safetensors each have their own
         raise WeightsUnusable(
             f"{path} holds no weights: {_why_not(path, error)}",
@@ -265,7 +293,23 @@ def load_state_dict(path: Path) -> dict[str, Any]:
             state = state[key]
     if not isinstance(state, dict) or not all(isinstance(k, str) for k in state):
         raise WeightsUnusable(f"{path} holds no state dict", "save model.state_dict()")
+    return _finite(state, path)
+
+
+def _finite(state: dict[str, Any], path: Path) -> dict[str, Any]:
+    import torch
+
+    for name, value in state.items():
+        if isinstance(value, torch.Tensor) and not torch.isfinite(value).all():
+            raise not_finite(path, name)
     return state
+
+
+def not_finite(path: Path, name: str) -> WeightsUnusable:
+    """Return the error of weights that a training that went wrong left, by the name of a tensor."""
+    return WeightsUnusable(
+        f"the weights in {path} are not finite ({name})", "name others, or train them again"
+    )
 
 
 def _why_not(path: Path, error: Exception) -> str:

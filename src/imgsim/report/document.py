@@ -16,6 +16,7 @@ from imgsim import __version__
 from imgsim.addresses import container_of
 from imgsim.comparators.base import Scale
 from imgsim.decode.metadata import Metadata
+from imgsim.decode.parts import LAYERS
 from imgsim.escapes import as_json, csv_text
 from imgsim.group.roles import only_in
 from imgsim.report.facts import facts_document
@@ -179,7 +180,8 @@ def parts_note(kept: Picture, member: Member) -> str | None:
     also = kept.facts.parts.split(", ")
     missing = [part for part in parts if part not in also]
     if missing:
-        return f"holds a {' and a '.join(missing)} that the kept file lacks"
+        named = [part if part == LAYERS else f"a {part}" for part in missing]
+        return f"holds {' and '.join(named)} that the kept file lacks"
     return f"its {' and its '.join(parts)} may differ from that of the kept file"
 
 

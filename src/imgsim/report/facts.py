@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from imgsim.decode.metadata import Metadata
 from imgsim.group.roles import only_in
+from imgsim.read.discover import printable
 from imgsim.tasks.find_duplicates import Duplicates
 
 ONLY_HERE = {
@@ -16,8 +17,18 @@ ONLY_HERE = {
     "rating": "rating",
     "title": "title",
     "keywords": "keywords",
+    "people": "names of people",
+    "author": "author",
+    "copyright": "copyright",
+    "comment": "comment",
+    "program_text": "text of a program",
+    "map_position": "position on a map",
+    "clipping_path": "clipping path",
+    "other_data": "sound or other data",
 }
 """What a file may say that the kept one does not, and how it is called."""
+
+_ARTICLES = dict.fromkeys(("keywords", "people", "copyright", "other_data"), "") | {"author": "an "}
 
 
 def facts_document(
@@ -31,8 +42,8 @@ def facts_document(
     only_here : tuple of str
         See `metadata.only_here`.
     private : bool
-        With the content of place, rating, title, keywords and ids, and not only whether there is
-        any.
+        With the content of place, rating, title, keywords, people, author, copyright, comments
+        and ids, and not only whether there is any.
     """
     return {
         "date_taken": metadata.date_taken or None,
@@ -60,6 +71,10 @@ def _private(metadata: Metadata) -> dict[str, Any]:
         "rating": metadata.rating,
         "title": metadata.title or None,
         "keywords": list(metadata.keywords),
+        "people": list(metadata.people),
+        "author": metadata.author or None,
+        "copyright": metadata.copyright or None,
+        "comments": list(metadata.comments),
         "document_id": metadata.document_id or None,
         "instance_id": metadata.instance_id or None,
         "original_document_id": metadata.original_document_id or None,
@@ -74,7 +89,7 @@ def facts_text(metadata: Metadata, *, private: bool) -> str:
     ----------
     metadata : Metadata
     private : bool
-        With the content of place, rating, title and keywords.
+        With the content of what `facts_document` keeps private.
     """
     camera = metadata.model
     if metadata.make and not camera.lower().startswith(metadata.make.lower().split()[0]):
@@ -89,6 +104,10 @@ def facts_text(metadata: Metadata, *, private: bool) -> str:
         told.append("" if metadata.rating is None else f"rating {metadata.rating}")
         told.append(f'"{metadata.title}"' if metadata.title else "")
         told.append("keywords: " + ", ".join(metadata.keywords) if metadata.keywords else "")
+        told.append("people: " + ", ".join(metadata.people) if metadata.people else "")
+        told.append(f"by {metadata.author}" if metadata.author else "")
+        told.append(f"copyright {metadata.copyright}" if metadata.copyright else "")
+        told.extend(f'"{comment}"' for comment in metadata.comments)
     return "; ".join(one for one in told if one)
 
 
@@ -98,9 +117,13 @@ def only_here_text(names: tuple[str, ...]) -> str:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    words = [ONLY_HERE[name] for name in names]
-    words = [word if word == "keywords" else f"a {word}" for word in words]
+    words = [f"{_ARTICLES.get(name, 'a ')}{ONLY_HERE[name]}" for name in names]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def names_text(names: Iterable[str]) -> str:
+    """Name what the kept file lacks, as a plan has it; what another version wrote as it is."""
+    return ", ".join(printable(ONLY_HERE.get(name, name)) for name in names)
 
 
 def lost_metadata_lines(duplicates: Duplicates) -> Iterator[str]:

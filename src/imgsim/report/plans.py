@@ -14,6 +14,7 @@ from imgsim.act.plan_file import write_plan
 from imgsim.act.sidecar_losses import SidecarLoss
 from imgsim.decode.spec import DecodeMode
 from imgsim.read.discover import printable
+from imgsim.report.facts import names_text
 from imgsim.report.units import count, size
 
 
@@ -43,7 +44,7 @@ def plan_text(
             if one.evidence and one.role not in ("exact", "pixels"):
                 yield f"{'':23}{printable(one.evidence)}\n"
             if one.only_here:
-                yield f"{'':23}the kept file lacks its {', '.join(map(printable, one.only_here))}\n"
+                yield f"{'':23}the kept file lacks its {names_text(one.only_here)}\n"
             for loss in (losses or {}).get(file.path, ()):
                 yield f"{'':23}its sidecar {shown(loss.path)} {loss.why}\n"
 

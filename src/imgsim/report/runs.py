@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from imgsim.act.carry import CARRIED
 from imgsim.act.history import number_of
 from imgsim.act.options import Action
 from imgsim.act.outcome import Applied, Purged, Removed, Undone
@@ -18,6 +19,7 @@ from imgsim.act.run_list import RunInfo
 from imgsim.act.select import FOLDER, Left
 from imgsim.read.discover import printable
 from imgsim.report.document import heading
+from imgsim.report.facts import names_text
 from imgsim.report.units import count, size
 
 _DONE: dict[Action, str] = {
@@ -106,10 +108,15 @@ def applied_text(applied: Applied) -> Iterator[str]:
 
 
 def _metadata_note(one: Removed) -> str:
-    what = ", ".join(map(printable, one.only_here))
-    if one.carried:
-        return f"its {what} go beside {shown(one.kept)}"
-    return f"{shown(one.kept)} lacks its {what}: see --carry-metadata"
+    carried = [name for name in one.only_here if name in CARRIED]
+    others = [name for name in one.only_here if name not in CARRIED]
+    kept = shown(one.kept)
+    if not one.carried:
+        hint = ": see --carry-metadata" if carried else ""
+        return f"{kept} lacks its {names_text(one.only_here)}{hint}"
+    told = [f"its {names_text(carried)} go beside {kept}"] if carried else []
+    told += [f"{kept} lacks its {names_text(others)}"] if others else []
+    return "; ".join(told)
 
 
 def applied_summary(applied: Applied) -> Iterator[str]:

@@ -7,23 +7,33 @@ from typing import Any
 
 from imgsim.escapes import as_json
 from imgsim.report.document import heading, path_document
+from imgsim.report.units import count
 from imgsim.training.autoencoder import TrainedAutoencoder
 from imgsim.training.loop import Epoch
 from imgsim.training.pairs import PairFigures
 from imgsim.training.run import TrainedNetwork
 from imgsim.training.siamese import TrainedSiamese
 
+_FEW_PAIRS = 10
+"""Below it one pair is more than a twentieth of the accuracy."""
+
 
 def autoencoder_text(trained: TrainedAutoencoder) -> Iterator[str]:
     """Yield a few lines on an autoencoder."""
     yield from _opening(trained)
-    explained = 1 - trained.loss / trained.loss_of_mean if trained.loss_of_mean > 0 else 0.0
     yield (
         f"mean squared error on held-out images {trained.loss:.4g},"
         f" of the mean image {trained.loss_of_mean:.4g}:\n"
-        f"{100 * explained:.1f} % of their variance comes through a latent"
-        f" {trained.compression:.0f} times smaller\n"
     )
+    smaller = f"a latent {trained.compression:.0f} times smaller"
+    if trained.loss < trained.loss_of_mean:
+        explained = 1 - trained.loss / trained.loss_of_mean
+        yield f"{100 * explained:.1f} % of their variance comes through {smaller}\n"
+    else:
+        yield (
+            f"worse than painting the mean image: nothing of them comes through {smaller};\n"
+            "train with more images, or for more epochs\n"
+        )
     yield from _closing(trained, "autoencoder")
 
 
@@ -31,9 +41,14 @@ def siamese_text(trained: TrainedSiamese) -> Iterator[str]:
     """Yield a few lines on a Siamese network."""
     yield from _opening(trained)
     yield (
-        f"{trained.same} held-out pairs of one class, {trained.different} of two"
+        f"{count(trained.same, 'held-out pair')} of one class, {trained.different} of two"
         " (accuracy: mean of both, chance 0.5)\n"
     )
+    if (fewest := min(trained.same, trained.different)) < _FEW_PAIRS:
+        yield (
+            f"too few to mean anything: a single pair makes a difference of {0.5 / fewest:.3f}"
+            " in the accuracy\n"
+        )
     yield f"  {'':28} {'threshold':>9} {'accuracy':>9} {'AUC':>7}\n"
     for name, figures in (
         ("cosine of the plain encoder", trained.cosine),
@@ -51,10 +66,9 @@ def siamese_text(trained: TrainedSiamese) -> Iterator[str]:
 def _opening(trained: TrainedNetwork) -> Iterator[str]:
     best = next(epoch for epoch in reversed(trained.epochs) if epoch.best)
     yield (
-        f"{trained.images} images trained on, {trained.held_out} held out\n"
-        f"{len(trained.epochs)} epochs in {trained.seconds:.0f} s, the best is {best.number}"
-        + (" (stopped early)" if trained.stopped_early else "")
-        + "\n"
+        f"{count(trained.images, 'image')} trained on, {trained.held_out} held out\n"
+        f"{count(len(trained.epochs), 'epoch')} in {trained.seconds:.0f} s,"
+        f" the best is {best.number}" + (" (stopped early)" if trained.stopped_early else "") + "\n"
     )
 
 

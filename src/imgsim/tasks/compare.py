@@ -128,6 +128,8 @@ def compare(
         for c in comparators
     ]
     extractors = list(dict.fromkeys(c.extractor for c in comparators))
+    for extractor in extractors:
+        extractor.get_ready()
     left_query, right_query = (
         query_file(left, "<left>", options.max_pixels),
         query_file(right, "<right>", options.max_pixels),

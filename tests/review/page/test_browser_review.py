@@ -157,6 +157,25 @@ def test_search_filters_and_ways_to_compare(tab: Tab) -> None:
     tab.until_text(".pictures", "a2.jpg")
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(
+    photos: Path, serve_folder: Serve, open_tab: OpenTab
+) -> None:
+    (photos / "phone/small2.jpg").rename(photos / "phone/a2.jpg")
+    tab = open_tab(serve_folder(photos).url)
+    tab.ready()
+    tab.press("/")
+    tab.page.keyboard.type("a2.jpg")
+    tab.press("Escape")
+    tab.until_text(".group h2", "a2.jpg")
+    for key, frame in (("b", "in turn"), ("d", "Difference of")):
+        tab.press(key)
+        tab.until_text(f'.frame[aria-label*="{frame}"]', "")
+        kept, other = tab.page.locator(".compare-caption bdi").all_inner_texts()
+        assert kept.endswith("camera/a2.jpg")
+        assert other.endswith("phone/a2.jpg")
+    assert tab.violations() == []
+
+
 def test_a_second_tab_reads_until_it_takes_over(tab: Tab, open_tab: OpenTab) -> None:
     second = open_tab(tab.page.url, beside=tab).ready()
     second.until_text(".banner", "Another tab or person answers here")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from imgsim.addresses import printable
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, to_read
 from imgsim.read.files import open_input
 from imgsim.read.manifests.manifest import Manifest, is_there
 
@@ -42,10 +42,12 @@ def read_coco(name: str, folder: str | None = None) -> Manifest:
         with open_input(name) as stream:
             document = json.load(stream)
     except OSError as error:
-        raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
+        raise UsageError(
+            f"cannot read {printable(name)}: {error.strerror}", to_read(error)
+        ) from None
     except (ValueError, RecursionError) as error:
         said = str(error).partition(":")[0]
-        raise UsageError(f"{printable(name)} is no JSON: {said}", "check it") from None
+        raise UsageError(f"{printable(name)} is no JSON: {said}", "save it as JSON again") from None
     images = _objects(name, document, "images", ("id", "file_name"))
     if not images:
         raise UsageError(f"{printable(name)} lists no pictures", "under the key images")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from imgsim.addresses import INSIDE, printable
-from imgsim.errors import UsageError, check_kind
+from imgsim.errors import UsageError, check_kind, to_read
 from imgsim.read.manifests.coco import read_coco
 from imgsim.read.manifests.manifest import Manifest, place_of
 from imgsim.read.manifests.tables import (
@@ -62,7 +62,7 @@ def read_table(name: str, folder: str | None = None) -> Manifest:
             places.sort(key=lambda one: one[0])
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UsageError(f"cannot read {printable(name)}: {reason}", "check it") from None
+        raise UsageError(f"cannot read {printable(name)}: {reason}", to_read(error)) from None
     columns = {one: tuple(values[one][row] for row, _ in places) for one in header}
     return Manifest(name, tuple(place for _, place in places), columns)
 
@@ -88,7 +88,7 @@ def read_dataset(name: str) -> Manifest | None:
         ]
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UsageError(f"cannot read {printable(name)}: {reason}", "check it") from None
+        raise UsageError(f"cannot read {printable(name)}: {reason}", to_read(error)) from None
     if not files:
         return None
     tables = [(split, read_table(file)) for split, file in files]

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 
 from imgsim.addresses import printable
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, to_read
 from imgsim.read.encoding import open_text
 from imgsim.read.manifests.manifest import PATH_COLUMNS, Manifest, path_column, place_of
 
@@ -38,9 +38,11 @@ def read_csv(name: str, folder: str | None = None) -> Manifest:
             column = checked_column(name, header)
             return make_manifest(name, column, header, _csv_rows(name, header, rows), folder)
     except OSError as error:
-        raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
+        raise UsageError(
+            f"cannot read {printable(name)}: {error.strerror}", to_read(error)
+        ) from None
     except csv.Error as error:
-        raise UsageError(f"{printable(name)} is no CSV: {error}", "check it") from None
+        raise UsageError(f"{printable(name)} is no CSV: {error}", "save it as CSV again") from None
 
 
 def _delimiter(line: str, ending: str) -> str:
@@ -108,7 +110,9 @@ def read_json_lines(name: str, folder: str | None = None) -> Manifest:
                 names.update(dict.fromkeys(row))
                 objects.append((number, row))
     except OSError as error:
-        raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
+        raise UsageError(
+            f"cannot read {printable(name)}: {error.strerror}", to_read(error)
+        ) from None
     except (ValueError, RecursionError) as error:
         said = str(error).partition(":")[0] or "too deep"
         raise UsageError(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from imgsim.addresses import printable
-from imgsim.errors import UsageError
+from imgsim.errors import UsageError, to_read
 from imgsim.read.encoding import open_text
 from imgsim.read.manifests.manifest import Manifest, is_there, place_of
 
@@ -172,4 +172,6 @@ def _text(name: str) -> str:
         with open_text(name) as stream:
             return stream.read()
     except OSError as error:
-        raise UsageError(f"cannot read {printable(name)}: {error.strerror}", "check it") from None
+        raise UsageError(
+            f"cannot read {printable(name)}: {error.strerror}", to_read(error)
+        ) from None

@@ -1,7 +1,7 @@
 // The kept file and the chosen one: blinking, their difference, laid upon each other, at 100 %.
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
-import { roleName, shown } from "./format.js";
+import { roleName, shown, toldApart } from "./format.js";
 import { cssTransform, stretching } from "./matrix.js";
 import { Zoom } from "./zoom.js";
 
@@ -10,9 +10,9 @@ const SIDES = [640, 1280, 2560];
 const PARTNERS = 24; // files that are offered to be compared; the arrow keys reach all
 
 export function Compare({ store, detail }) {
-  const kept = detail.files.find((file) => file.id === detail.kept);
-  const file = detail.files.find((one) => one.id === store.chosen);
-  if (!kept || !file) return null;
+  const both = [detail.kept, store.chosen].map((id) => detail.files.find((one) => one.id === id));
+  if (!both.every(Boolean)) return null;
+  const [kept, file] = toldApart(...both);
   const View = { blink: Blink, difference: Difference, overlay: Overlay, zoom: Zoom }[store.mode];
   return html`<div class="compare">
     <${View} key=${`${store.mode} ${file.id}`} store=${store} group=${detail.id} kept=${kept}
@@ -48,7 +48,7 @@ function Frame({ kept, children, className = "", label }) {
     const observer = new ResizeObserver(measure);
     observer.observe(box.current);
     return () => observer.disconnect();
-  }, [kept]);
+  }, [kept.id]);
   const style = room && { width: `${room.width}px`, height: `${room.height}px` };
   return html`<div class="frame-room" ref=${box}>
     ${room && html`<div class="frame ${className}" style=${style} role="img" aria-label=${label}>

@@ -41,6 +41,12 @@ export function shown(name) {
   return String(name).replace(UNSEEN, (c) => `\\u${c.codePointAt(0).toString(16).padStart(4, "0")}`);
 }
 
+/** Two files by what tells them apart: where their names are equal, their folders too. */
+export function toldApart(one, other) {
+  if (one.name !== other.name) return [one, other];
+  return [one, other].map((file) => ({ ...file, name: `${file.folder}/${file.name}` }));
+}
+
 export const ANSWERS = {
   keep: "Accepted",
   "keep-all": "All stay",

@@ -11,7 +11,7 @@ from itertools import combinations
 from imgsim.addresses import INSIDE, Address
 from imgsim.decode.names import claims_to_be_image
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
-from imgsim.errors import UsageError, check_kind, shown_value
+from imgsim.errors import UsageError, check_kind, shown_value, to_read
 from imgsim.read.archives.kinds import archive_kind
 from imgsim.read.discover import DiscoverOptions, discover, printable
 from imgsim.read.manifests.manifest import Manifest, is_there, values_of
@@ -342,7 +342,9 @@ def _dataset_splits(path: str) -> dict[str, str] | None:
     try:
         return dataset_splits(path)
     except OSError as error:
-        raise UsageError(f"cannot read {printable(path)}: {error.strerror}", "check it") from None
+        raise UsageError(
+            f"cannot read {printable(path)}: {error.strerror}", to_read(error)
+        ) from None
 
 
 def split_folders(folders: Sequence[str]) -> dict[str, list[str]]:
