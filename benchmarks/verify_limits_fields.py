@@ -99,7 +99,7 @@ HELD: dict[str, Held] = (
     | _all(Held("below", "with others"), "compressed_page_least page_filter_min_legibility")
     | _all(
         Held("above", "chooses"),
-        "compressed_max_away page_sharper saved_again_mean saved_again_levels",
+        "compressed_max_away page_sharper saved_again_mean saved_again_levels clean_max_usual",
     )
     | _all(Held("above", "chooses", share=True), "saved_again_near")
     | _all(Held("above", "with others"), "noise_max_top blur_max_apart blur_max_ratio")
@@ -158,6 +158,7 @@ OF_PLACES: tuple[str, ...] = tuple(
     moved_parts_around_per_noise moved_parts_border moved_parts_stretch_border
     moved_parts_stretch_gradient detail_least_error detail_flat_gradient
     detail_even_gradient print_min_gradient print_min_evenness lone_share lone_least_error
+    clean_min_even clean_least_error clean_per_usual
     peer_min_edge upright_min_apart
     caption_least_error caption_least_ratio caption_own_share caption_least_edge
     colour_detail_least_error colour_detail_edge colour_lone_share in_place_even
@@ -238,7 +239,7 @@ NO_LIMITS: tuple[str, ...] = tuple(
     single_frame_chroma in_place_usual_quantile in_place_min_usual in_place_rank filter_tint_step
     filter_darkest filter_tint_pixels filter_many_tints filter_hold filter_scale filter_ends
     colour_detail_window colour_detail_in_place colour_detail_many_quantile colour_detail_fitted
-    colour_lone_gap colour_lone_margin
+    clean_quantile clean_min_blocks colour_lone_gap colour_lone_margin
     moved_parts_usual_quantile other_shot_side other_shot_window other_shot_blur other_shot_rounding
     compressed_page_qualities compressed_page_near page_sharper_smoothings page_sharper_quantile
     page_filter_reach page_filter_blurs page_filter_nearer page_filter_places page_filter_ridge

@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from imgsim.pictures.near_pairs import draw_near_pair
 from imgsim.pictures.screens import app_screen
@@ -302,3 +302,22 @@ def test_a_sign_that_one_of_two_clean_files_lacks_is_another_picture() -> None:
     first = balance("", 90)
     assert compare_details(first, balance("", 70), SAME).distance <= 1
     assert compare_details(first, balance("+", 70), SAME).distance > 4
+
+
+def code(line: str, quality: int) -> Grey:
+    """A dark screen with some lines of code, at less than half of its size."""
+    drawn = Image.new("L", (1280, 800), 30)
+    font = ImageFont.load_default(18)
+    for row in range(24):
+        words = " ".join(f"{row * 37 + column * 11:x}" for column in range(9))
+        text = line if row == 20 else words
+        ImageDraw.Draw(drawn).text((60, 20 + 30 * row), text, 150, font)
+    return grey(drawn.resize((576, 360), Image.Resampling.LANCZOS), quality)
+
+
+def test_another_sign_counts_where_two_small_screens_are_all_but_equal_elsewhere() -> None:
+    first = code("if x < 10: return", 85)
+    assert compare_details(first, code("if x < 10: return", 90), SAME).distance <= 1
+    with patch("imgsim.verify.details.clean_ratio", return_value=0.0):
+        assert compare_details(first, code("if x > 10: return", 85), SAME).distance <= 1
+    assert compare_details(first, code("if x > 10: return", 85), SAME).distance > 1

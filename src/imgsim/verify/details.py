@@ -23,7 +23,7 @@ from imgsim.verify.local_differences import (
     mean_products,
     mean_squares,
 )
-from imgsim.verify.lone_place import lone_ratio, peer_ratio
+from imgsim.verify.lone_place import clean_ratio, lone_ratio, peer_ratio
 from imgsim.verify.matrix import Band, Grey, Matrix, nearest_orientation
 from imgsim.verify.median import quantile
 from imgsim.verify.recording import record
@@ -126,6 +126,8 @@ def compare_details(
         lone = lone_ratio(errors)
         record("max_detail_ratio_lone", lone)
         distance = max(distance, lone / LIMITS.max_detail_ratio_lone)
+    if even_share > LIMITS.clean_min_even:
+        distance = max(distance, clean_ratio(errors))
     if page or nearest_orientation(matrix, LIMITS.peer_max_corner) is not None:
         # what was cut or tilted may lie a little beside the other one, all the more at its ends
         peers = peer_ratio(errors)

@@ -1011,6 +1011,19 @@ class Limits(NamedTuple):
 
     lone_share: float = 0.5
     """Share of the largest ratio from which a block belongs to what differs."""
+    clean_min_even: float = 0.5
+    """Share of even blocks, see `min_even_share_drawn`, from which one place is looked for in which
+    two images differ that are all but equal elsewhere."""
+    clean_min_blocks: int = 50
+    """Blocks with print, at least."""
+    clean_quantile: float = 0.9
+    clean_max_usual: float = 0.5
+    """Grey levels, root mean square, by which so many of these differ, at most."""
+    clean_least_error: float = 2.2
+    clean_per_usual: float = 8.0
+    """Grey levels, and the same as a multiple of those, by which a place differs, more than that.
+    Of 19 pairs of small screens of code with one other sign, which were joined, 15 have more, of 12
+    others, on which nothing was set, 2; of 374 copies of drawn pages none."""
     lone_gap: int = 5
     """Side, in blocks half a side apart, of the square within which blocks hang together."""
     lone_margin: int = 2

@@ -59,6 +59,37 @@ def lone_ratio(errors: BlockErrors) -> float:
     return top if _have_both_edges(errors, differs, line) else 0.0
 
 
+def clean_ratio(errors: BlockErrors) -> float:
+    """Return the error of one small place, where two images are all but equal elsewhere.
+
+    Two screens of one program, say, scaled and compressed alike: the same print gives the same
+    pixels, so that a sign of few pixels counts which differs.
+
+    Parameters
+    ----------
+    errors : BlockErrors
+
+    Returns
+    -------
+    float
+        The second largest error as a multiple of what is let pass; 0 if the images are not so near
+        to each other, or differ at no place or several.
+    """
+    printed = errors.inside & (errors.gradient > LIMITS.print_min_gradient)
+    if np.count_nonzero(printed) < LIMITS.clean_min_blocks:
+        return 0.0
+    usual = quantile(errors.error[printed], LIMITS.clean_quantile)
+    record("clean_max_usual", usual)
+    if usual > LIMITS.clean_max_usual:
+        return 0.0
+    error = errors.error * errors.inside
+    least = max(LIMITS.clean_least_error, LIMITS.clean_per_usual * usual)
+    differs = error > least
+    if np.count_nonzero(differs) < 2 or (differs & ~_nearest_to_peak(differs, error)).any():
+        return 0.0
+    return float(np.partition(error, -2, axis=None)[-2]) / least
+
+
 def peer_ratio(errors: BlockErrors) -> float:
     """Return the error of strong edges as a multiple of that of most edges as strong.
 
