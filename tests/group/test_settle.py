@@ -87,13 +87,13 @@ def roles(group: Group) -> dict[str, str | None]:
     return {member.picture.file.path: member.role for member in group.members}
 
 
-def test_of_files_that_are_equally_good_the_one_is_kept_that_more_of_the_group_match() -> None:
+def test_of_files_that_are_equally_good_the_one_is_kept_that_all_of_the_group_match() -> None:
     older = [replace(p, file=replace(p.file, mtime_ns=1)) for p in [picture("a.jpg")]]
     pictures = [picture("c.jpg"), *older, picture("b.jpg"), picture("d.jpg")]
     known = Known(verdicts={"ad": None})
     ((group,), related) = settle(pictures, known=known)
     assert group.kept.file.path == "b.jpg"
-    assert group.keep_reason == "more of the group match it"
+    assert group.keep_reason == "all of the group match it"
     assert (len(group.members), related) == (4, [])
     # what a rule prefers is kept nevertheless
     ((group,), related) = settle(pictures, ("oldest", "original"), known)

@@ -9,7 +9,6 @@ kept file leaves it too.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +21,7 @@ from imgsim.group.roles import with_role
 from imgsim.group.rules import Rules
 from imgsim.types import SURENESS, Group, Member, Picture, Related, kind_of
 
-_MORE_MATCH = "more of the group match it"
+_ALL_MATCH = "all of the group match it"
 
 
 @dataclass(slots=True)
@@ -98,7 +97,7 @@ class Settling:
         while waiting:
             choices = self.choosing.choose(waiting)
             sides = self._verify(choices)
-            self._keep_what_more_match(choices, sides)
+            self._keep_what_all_match(choices, sides)
             new = self._with_roles(choices, sides)
             settled += new
             if first_round:  # what such a group leaves was shown in it
@@ -146,39 +145,37 @@ class Settling:
                 sides[number].decided.append((other, distance, answer))
         return sides
 
-    def _keep_what_more_match(self, choices: list[Choice], sides: list[_Sides]) -> None:
-        """Keep a file that is as good as the kept one, where more of the group match it.
+    def _keep_what_all_match(self, choices: list[Choice], sides: list[_Sides]) -> None:
+        """Keep a file that is as good as the kept one, where all of the group match it alone.
 
         Nobody can tell what was done to a file that is much like the others, but for what no
         longer matches it: text that a darker copy hides is legible in others.
         """
-        left = [
-            (number, rival, other)
+        asked = [
+            (number, place, rival, other)
             for number, side in enumerate(sides)
-            for rival in choices[number].rivals
+            for place, rival in enumerate(choices[number].rivals)
             for other in side.left
-            if other.picture.identity != rival.picture.identity
+            if other is not rival
         ]
         distances = self.comparisons.match(
-            [(rival.picture, other.picture, choices[n].group.centre) for n, rival, other in left]
+            [
+                (rival.picture, other.picture, choices[number].group.centre)
+                for number, _, rival, other in asked
+            ]
         )
-        matched: dict[int, Counter[int]] = {}
-        for (number, rival, _), distance in zip(left, distances, strict=True):
-            if distance is not None:
-                matched.setdefault(number, Counter())[choices[number].rivals.index(rival)] += 1
-        tried = {
-            number: replace(
-                choices[number],
-                kept=choices[number].rivals[counts.most_common(1)[0][0]],
-                reason=_MORE_MATCH,
-            )
-            for number, counts in matched.items()
+        refused = {
+            (number, place)
+            for (number, place, _, _), distance in zip(asked, distances, strict=True)
+            if distance is None
         }
-        for number, choice, side in zip(
-            tried, tried.values(), self._verify(list(tried.values())), strict=True
-        ):
-            if len(side.left) < len(sides[number].left):
-                choices[number], sides[number] = choice, side
+        tried: dict[int, Choice] = {}
+        for number, place, rival, _ in asked:
+            if (number, place) not in refused and number not in tried:
+                tried[number] = replace(choices[number], kept=rival, reason=_ALL_MATCH)
+        for number, side in zip(tried, self._verify(list(tried.values())), strict=True):
+            if not side.left:
+                choices[number], sides[number] = tried[number], side
 
     def _still_open(self, side: _Sides) -> list[Candidate]:
         """The members that are not the kept file's, and have an undecided pair left."""
