@@ -61,15 +61,15 @@ class Choice:
     kept : Candidate
     rule : Rule
     reason : str
-    rivals : list of Candidate
-        Those that nothing but their age, bytes and paths tells from it.
+    pool : list of Candidate
+        Those among which `original` chose it; empty if another rule did.
     """
 
     group: Undecided
     kept: Candidate
     rule: Rule
     reason: str
-    rivals: list[Candidate] = field(default_factory=list)
+    pool: list[Candidate] = field(default_factory=list)
 
 
 class Choosing:
@@ -218,10 +218,14 @@ class Choosing:
                 break
         for number, pool in pools.items():
             choices[number].reason = self._reason(choices[number], pool)
-            choices[number].rivals = self._rivals(choices[number].kept, pool)
+            choices[number].pool = pool
 
-    def _rivals(self, kept: Candidate, pool: Sequence[Candidate]) -> list[Candidate]:
-        """Files that could be kept as well as the chosen one, the best first, each content once."""
+    def rivals(self, choice: Choice) -> list[Candidate]:
+        """Return files that nothing but age, bytes and path tells from the kept one.
+
+        The best first, each content once.
+        """
+        kept, pool = choice.kept, choice.pool
         others = [c for c in pool if c.picture.identity != kept.picture.identity]
         open_ones = [c for c in others if self._derivation(kept, c)[0] <= 0]
         equal, _ = narrow([kept, *open_ones], ORIGINAL_BY_EVIDENCE)

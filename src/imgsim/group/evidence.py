@@ -623,9 +623,9 @@ def _lean_of_sizes(m: Differences) -> tuple[int, str]:
     detail = (m.beyond - e.lean_detail[0]) / e.lean_detail[1]
     sharp = (e.lean_softness[0] - softness) / e.lean_softness[1]
     larger, smaller = m.noise if m.scale > 1 else m.noise[::-1]
-    # noise that was added to an enlarged picture is not explained either
-    unexplained = m.not_enlarged is not None and m.not_enlarged >= e.lean_not_enlarged
-    unexplained = unexplained and larger <= smaller
+    is_enlarged = m.not_enlarged is None or m.not_enlarged < e.lean_not_enlarged
+    # noise that was added to an enlarged picture is not explained by enlarging either
+    unexplained = not is_enlarged and larger <= smaller
     larger_first = detail + sharp > e.lean or unexplained or _was_scaled_down(m)
     why = "hardly any detail beyond that" if not larger_first else "fewer pixels"
     return (1 if larger_first == (m.scale > 1) else -1), why

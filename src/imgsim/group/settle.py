@@ -154,7 +154,8 @@ class Settling:
         asked = [
             (number, place, rival, other)
             for number, side in enumerate(sides)
-            for place, rival in enumerate(choices[number].rivals)
+            if side.left
+            for place, rival in enumerate(self.choosing.rivals(choices[number]))
             for other in side.left
             if other is not rival
         ]
