@@ -27,7 +27,7 @@ from imgsim.verify.lone_place import clean_ratio, lone_ratio, peer_ratio
 from imgsim.verify.matrix import Band, Grey, Matrix, nearest_orientation
 from imgsim.verify.median import quantile
 from imgsim.verify.recording import record
-from imgsim.verify.text_page import are_text_pages, have_light_ground
+from imgsim.verify.text_page import have_even_ground, have_light_ground
 
 _LEAST_LEGIBLE = 1e-3
 """Where no letter would stand out at all; what is told by it is divided by it."""
@@ -215,11 +215,13 @@ def _are_pages(levels: Sequence[Map | Grey], mask: Grey) -> bool:
         mean = blocks.mean(image)
         variance = blocks.mean(image * image) - mean * mean
         printed = printed & (variance > LIMITS.min_print_structure**2)
-    if light and are_text_pages(images, blocks, printed):
+    if not printed.any():
+        return False
+    if light and have_even_ground(images, blocks, printed):
         return True
     if not dark or min(float(image.std()) for image in images) < LIMITS.min_contrast:
         return False  # an underexposed photo
-    return are_text_pages(negatives, blocks, printed)
+    return have_even_ground(negatives, blocks, printed)
 
 
 def legibility(errors: BlockErrors, min_gradient: float = LIMITS.print_min_gradient) -> float:

@@ -27,10 +27,23 @@ def are_text_pages(images: Sequence[Grey], blocks: Blocks, printed: NDArray[np.b
     return (
         bool(printed.any())
         and have_light_ground(images)
-        and all(
-            _is_background_even(image, _background_levels(image), blocks, printed)
-            for image in images
-        )
+        and have_even_ground(images, blocks, printed)
+    )
+
+
+def have_even_ground(images: Sequence[Grey], blocks: Blocks, printed: NDArray[np.bool_]) -> bool:
+    """Return whether all of some images have an even background, also where there is print.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of uint8, shape (h, w)
+    blocks : Blocks
+        Of the images.
+    printed : ndarray of bool, shape (rows, columns)
+        Blocks with much structure in all of them, one at least.
+    """
+    return all(
+        _is_background_even(image, _background_levels(image), blocks, printed) for image in images
     )
 
 
