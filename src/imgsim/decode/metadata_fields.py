@@ -100,9 +100,8 @@ class Blocks:
             if tag in tags.first:
                 self.add(kind, _block(tags.first[tag]))
         for number, content in image_resources(_block(tags.first.get(RESOURCES_TAG, b""))):
-            if (
-                content and RESOURCE_KINDS.get(number, "exif") != "exif"
-            ):  # no block lies within its like
+            # no block lies within its like
+            if content and RESOURCE_KINDS.get(number, "exif") != "exif":
                 self.add(RESOURCE_KINDS[number], content)
 
     @staticmethod

@@ -530,10 +530,7 @@ def mean_squares(image: Map, start: int = 0, stop: int | None = None) -> Map:
     stop = image.shape[1] if stop is None else stop
     if _blocks is None or min(image.shape[0], stop - start) < CELL:
         return block_means(_squared_gradient(image[:, start:stop]))
-    cells = np.empty((image.shape[0] // CELL, (stop - start) // CELL), np.float32)
-    whole = np.ascontiguousarray(image)
-    _blocks.gradients(whole, image.shape[1], start, stop, cells, None, None)
-    return _blocks_of(cells)
+    return _squares_in_c(image, start, stop)
 
 
 def mean_products(image: Map) -> tuple[Map, Map, Map]:
@@ -551,10 +548,8 @@ def mean_products(image: Map) -> tuple[Map, Map, Map]:
     if _blocks is None or min(image.shape) < CELL:
         across, down = gradients(image)
         return block_means(across * across), block_means(down * down), block_means(across * down)
-    shape = image.shape[0] // CELL, image.shape[1] // CELL
-    cells, products = np.empty(shape, np.float32), np.empty((3, *shape), np.float32)
-    whole = np.ascontiguousarray(image)
-    _blocks.gradients(whole, image.shape[1], 0, image.shape[1], cells, None, products)
+    products = np.empty((3, image.shape[0] // CELL, image.shape[1] // CELL), np.float32)
+    _squares_in_c(image, 0, image.shape[1], products=products)
     return _blocks_of(products[0]), _blocks_of(products[1]), _blocks_of(products[2])
 
 
@@ -563,10 +558,18 @@ def _squares(image: Map) -> tuple[Map, Map]:
     if _blocks is None or min(image.shape) < CELL:
         squared = _squared_gradient(image)
         return squared, block_means(squared)
-    cells = np.empty((image.shape[0] // CELL, image.shape[1] // CELL), np.float32)
-    squared, whole = np.empty(image.shape, np.float32), np.ascontiguousarray(image)
-    _blocks.gradients(whole, image.shape[1], 0, image.shape[1], cells, squared, None)
-    return squared, _blocks_of(cells)
+    squared = np.empty(image.shape, np.float32)
+    return squared, _squares_in_c(image, 0, image.shape[1], pixels=squared)
+
+
+def _squares_in_c(
+    image: Map, start: int, stop: int, pixels: Map | None = None, products: Map | None = None
+) -> Map:
+    """The mean squared gradient of every block; what else is asked is written as well."""
+    cells = np.empty((image.shape[0] // CELL, (stop - start) // CELL), np.float32)
+    whole = np.ascontiguousarray(image)
+    _blocks.gradients(whole, image.shape[1], start, stop, cells, pixels, products)
+    return _blocks_of(cells)
 
 
 def block_means(image: Map, cell: int = CELL) -> Map:
