@@ -203,6 +203,7 @@ export class Store {
       }
       if (this.selected !== id) return;
       this.#choose();
+      if (!this.canCompare) this.mode = "side"; // it was asked for before its sizes were known
       this.set({});
       this.#prepareNext();
     });
@@ -260,8 +261,9 @@ export class Store {
     return this.others.length > 0 && this.detail.files.every((file) => file.width > 0);
   }
 
+  /** Another way to show the pictures; of a group that still loads it is how they will be shown. */
   setMode(mode) {
-    if (!this.canCompare) return;
+    if (this.selected === null || (this.detail && !this.canCompare)) return;
     this.set({ mode: this.mode === mode ? "side" : mode });
   }
 
