@@ -46,10 +46,15 @@ def cut_off(left: Planes, right: Planes) -> tuple[float, float]:
 
 def _cells(planes: Planes) -> NDArray[np.float64]:
     """Mean red, green and blue of parts of 8 x 8 pixels, shape (cells, 3)."""
+    import cv2
+
     n, height, width = planes[0].shape
-    shape = n, height // _CELL, _CELL, width // _CELL, _CELL
+    size = width // _CELL, n * height // _CELL
     luma, red, blue = (
-        plane.reshape(shape).mean(axis=(2, 4), dtype=np.float64).ravel() for plane in planes
+        cv2.resize(plane.reshape(n * height, width), size, interpolation=cv2.INTER_AREA)
+        .ravel()
+        .astype(np.float64)
+        for plane in planes
     )
     red, blue = red - 128, blue - 128
     channels = luma + 1.403 * red, luma - 0.714 * red - 0.344 * blue, luma + 1.773 * blue
