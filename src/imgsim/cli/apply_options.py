@@ -93,8 +93,9 @@ guard_options = all_of(
         click.option(
             "--carry-metadata",
             is_flag=True,
-            help="Write date, place, rating, title and keywords that only a removed file or its XMP"
-            " sidecar has to an XMP sidecar of the kept one.",
+            help="Write what only a removed file or its XMP sidecar says (date, place, rating,"
+            " title, description, keywords, people, author, copyright, comments) to an XMP sidecar"
+            " of the kept one; a file with more than that can hold stays.",
         ),
         click.option(
             "--yes-folders",
