@@ -332,7 +332,7 @@ def test_a_killed_run_is_resumed(imgsim: Run, library: Path, tmp_path: Path) -> 
         pytest.skip("needs /proc")
     killed = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
     assert killed.returncode == -9
-    assert "interrupted: quarantine" in imgsim("runs").stdout
+    assert "interrupted: quarantine, 0 files, 1 begun  " in imgsim("runs").stdout
     left = _tree(library)
     dry = imgsim("apply", "--resume")
     assert (dry.returncode, dry.stdout.count("would move")) == (0, 1)

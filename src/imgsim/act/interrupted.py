@@ -84,7 +84,7 @@ def resumption(
     done = removed_by(record, plan, record.standing)
     rest = without(plan, {one.path for one in (*begun, *done)})
     applied = dry_run(rest, options, runs, None, progress, own=run)
-    return replace(applied, run=run, removed=(*begun, *applied.removed))
+    return replace(applied, run=run, removed=(*begun, *applied.removed), before=tuple(done))
 
 
 def removed_by(record: Record, plan: Plan, units: Sequence[int]) -> list[Removed]:

@@ -69,7 +69,8 @@ class Applied(Result[Removed]):
     Attributes
     ----------
     run : str
-        Its name, for undo; empty for a dry run, and where there was nothing to do.
+        Its name, for undo; empty where there was nothing to do, and for a dry run but that of
+        `resume`.
     action : str
     dry_run : bool
     removed : tuple of Removed
@@ -85,6 +86,8 @@ class Applied(Result[Removed]):
         Of the plan.
     lost : mapping of bytes to tuple of str
         What files could not keep on another file system, by their paths. The journal has it.
+    before : tuple of Removed
+        For a dry run of `resume`: what the run had removed when it was interrupted.
     """
 
     run: str
@@ -97,6 +100,7 @@ class Applied(Result[Removed]):
     stopped: str = ""
     root: str = ""
     lost: Mapping[bytes, tuple[str, ...]] = field(default_factory=dict)
+    before: tuple[Removed, ...] = ()
 
     def _items(self) -> tuple[Removed, ...]:
         return self.removed

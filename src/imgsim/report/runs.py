@@ -10,7 +10,7 @@ from typing import Any
 
 from imgsim.act.carry import CARRIED
 from imgsim.act.history import number_of
-from imgsim.act.options import Action
+from imgsim.act.options import FOR_GOOD, Action
 from imgsim.act.outcome import Applied, Purged, Removed, Undone
 from imgsim.act.overlap import OLDER, UNFINISHED
 from imgsim.act.paths import shown
@@ -62,6 +62,7 @@ def applied_document(applied: Applied) -> dict[str, Any]:
             {**path_below(link), **path_below(target, "target")} for link, target in applied.links
         ],
         "lost": _lost_documents(applied.lost),
+        "before": [path_below(one.path) for one in applied.before],
     }
 
 
@@ -142,13 +143,30 @@ def applied_summary(applied: Applied) -> Iterator[str]:
         yield "nothing was changed: add --yes to do it"
     if applied.action == "trash" and applied.removed:
         yield "imgsim undo cannot fetch files from the system's waste basket: restore them there"
-    elif applied.run and applied.removed and not applied.freed_bytes:
+    if applied.dry_run:
+        yield from _resumption(applied)
+    elif applied.run and applied.removed and applied.action != "trash" and not applied.freed_bytes:
         number = number_of(applied.run)
         yield f"run {applied.run}: imgsim undo {number} takes it back"
         if applied.action != "move":
             yield f"imgsim purge {number} frees {size(applied.moved_bytes)}"
     yield from _lost(applied.lost, "not kept on the other disk")
     yield applied_headline(applied)
+
+
+def _resumption(applied: Applied) -> Iterator[str]:
+    """Say how far a run came that would be resumed, and what could be freed after that."""
+    if not applied.run:
+        return
+    number, done = number_of(applied.run), sum(one.size_bytes for one in applied.before)
+    text = f"run {applied.run} {_DONE[applied.action]} {count(len(applied.before), 'file')}"
+    text += f" ({size(done)}) before it was interrupted"
+    if applied.action not in FOR_GOOD:
+        text += f": imgsim undo {number} takes it back"
+    yield text
+    if applied.action not in (*FOR_GOOD, "move", "reflink"):
+        freed = size(done + applied.moved_bytes)
+        yield f"once it is finished, imgsim purge {number} frees {freed}"
 
 
 def sidecar_summary(applied: Applied) -> Iterator[str]:
@@ -177,9 +195,11 @@ def _lost(lost: Mapping[bytes, tuple[str, ...]], how: str) -> Iterator[str]:
 
 def applied_headline(applied: Applied) -> str:
     """Return what was removed, skipped and freed, or would be."""
+    sidecars = sum(len(one.sidecars) for one in applied.removed)
     verb = f"would {_WOULD[applied.action]}" if applied.dry_run else _DONE[applied.action]
     asked = [one for one in applied.left if one.asked_for]
     text = f"{verb} {count(len(applied.removed), 'file')} ({size(applied.moved_bytes)})"
+    text += f" and {count(sidecars, 'sidecar')}" if sidecars else ""
     text += f", skipped {len(asked)}"
     if asked:
         reasons = Counter(one.reason for one in asked)
@@ -218,7 +238,10 @@ def runs_text(runs: Sequence[RunInfo], width: int | None = None) -> Iterator[str
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_ns / 1e9))
         what = f"{run.state}: {run.action}"
         if run.state != "undone" or run.removed:
-            what += f", {count(run.removed, 'file')}{held}"
+            what += f", {count(run.removed, 'file')}"
+            what += f", {count(run.sidecars, 'sidecar')}" if run.sidecars else ""
+            what += f", {run.begun} begun" if run.begun else ""
+            what += held
         root = printable(run.root)
         line = f"{run.name}  {started}  {what}  {root}\n"
         if width is not None and len(line) > width:
