@@ -99,13 +99,37 @@ def test_a_clean_up_from_plan_to_purge(imgsim: Run, library: Path, tmp_path: Pat
     assert _tree(library) == before
     assert imgsim("apply", plan, "--yes").returncode == 0
     assert imgsim("purge", "--older-than", "1h").stderr == "deleted 0 files, 0 B freed\n"
-    purged = imgsim("purge", "3")
+    there = _tree(library)
+    refused = imgsim("purge", "3")
+    assert (refused.returncode, "add --yes" in refused.stderr) == (2, True)
+    assert f"{size:.1f} kB of run 3 for good" in refused.stderr
+    dry = imgsim("purge", "3", "--dry-run")
+    assert (dry.returncode, dry.stderr) == (
+        0, f"would delete 1 file for good ({size:.1f} kB): nothing was changed\n",
+    )  # fmt: skip
+    assert _tree(library) == there
+    purged = imgsim("purge", "3", "--yes")
     assert purged.stderr == f"deleted 1 file, {size:.1f} kB freed\n"
     assert set(_tree(library)) == set(before) - {"copies/same\n'name.png"}
     assert imgsim("undo", "3").returncode == 3
     last = imgsim("undo", "last")
     assert (last.returncode, last.stdout) == (2, "")
     assert "no run to be undone (the last one: it was purged)" in last.stderr
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_purge_asks_on_a_terminal(
+    imgsim: Run, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, answer: bool
+) -> None:
+    imgsim("find-dupes", library, "--plan", tmp_path / "plan.json")
+    imgsim("apply", tmp_path / "plan.json", "--yes")
+    before = _tree(library)
+    monkeypatch.setattr("imgsim.cli.purge.is_somebody_there", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda question, err: answer)
+    done = imgsim("purge", "last")
+    assert done.returncode == (0 if answer else 2)
+    assert (_tree(library) == before) != answer
+    assert imgsim("purge", "last").returncode == (0 if answer else 2)
 
 
 def test_exit_codes_and_refusals(imgsim: Run, library: Path, tmp_path: Path) -> None:

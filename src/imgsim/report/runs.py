@@ -256,9 +256,12 @@ def purged_text(purged: Sequence[Purged]) -> Iterator[str]:
         yield f"stays  {shown(one.path)}: {printable(one.reason)}\n"
 
 
-def purged_summary(purged: Sequence[Purged]) -> str:
-    """Return how many files were deleted for good."""
+def purged_summary(purged: Sequence[Purged], *, dry_run: bool = False) -> str:
+    """Return how many files were deleted for good, or would be."""
     files = sum(one.files for one in purged)
     left = sum(len(one.left) for one in purged)
-    text = f"deleted {count(files, 'file')}, {size(sum(one.freed_bytes for one in purged))} freed"
-    return text + (f", {left} stay" if left else "")
+    freed = size(sum(one.freed_bytes for one in purged))
+    stay = f", {left} stay" if left else ""
+    if dry_run:
+        return f"would delete {count(files, 'file')} for good ({freed}){stay}: nothing was changed"
+    return f"deleted {count(files, 'file')}, {freed} freed{stay}"
