@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -332,6 +333,37 @@ def test_ctrl_c_names_the_run_that_it_ended_and_no_other(
     assert "last" not in ended.stderr
     listed = len(imgsim("runs").stdout.splitlines())
     assert listed == (2 if where == "Journal.end_step" else 1), "no run is listed for nothing"
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_moved_before_an_interruption_is_told(
+    number: int, library: Path, tmp_path: Path, imgsim: Run
+) -> None:
+    """In a file or a pipe too, once each, also when the run is resumed and interrupted again."""
+    for name in ("a", "b", "c"):
+        shutil.copy(library / "one.png", library / "copies" / f"{name}.png")
+    imgsim("find-dupes", library, "--plan", tmp_path / "plan.json")
+    program = (
+        "import os, sys\n"
+        "from imgsim.act import apply\n"
+        "real = apply.Remover.remove\n"
+        "def remove(self, chosen):\n"
+        "    if chosen.removal.file.path.endswith(sys.argv[1].encode()):\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "    return real(self, chosen)\n"
+        "apply.Remover.remove = remove\n"
+        "from imgsim.cli.main import main\n"
+        "more = ['--yes', '--yes-folders', '--executor', 'threads']\n"
+        "sys.exit(main(['apply', *sys.argv[2:], *more]))"
+    )
+    told = []
+    for at, words in (("c.png", [tmp_path / "plan.json"]), ("name.png", ["--resume"])):
+        command = [sys.executable, "-c", program, at, *map(str, words)]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert ended.returncode == 128 + number
+        told += ended.stdout.splitlines()
+    assert told == [f"moved  copies/{name}.png  (exact; kept: one.png)" for name in "abc"]
 
 
 @posix

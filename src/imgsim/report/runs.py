@@ -91,21 +91,26 @@ def _lost_documents(lost: Mapping[bytes, tuple[str, ...]]) -> list[dict[str, Any
 
 def applied_text(applied: Applied) -> Iterator[str]:
     """Yield a line for each file that was removed, or would be, and what is kept for it."""
-    verb = f"would {_WOULD[applied.action]}" if applied.dry_run else _DONE[applied.action]
     for one in applied.removed:
-        why = f"{one.role}, by your decision" if one.by_decision else one.role
-        yield f"{verb}  {shown(one.path)}  ({why}; kept: {shown(one.kept)})\n"
-        if one.only_here:
-            yield f"note: {_metadata_note(one)}\n"
-        for sidecar in one.sidecars:
-            yield f"{verb}  {shown(sidecar)}  (sidecar)\n"
-        for loss in one.losses:
-            yield f"note: the sidecar {shown(loss.path)} {loss.why}\n"
+        yield from removal_text(one, applied.action, dry_run=applied.dry_run)
     for link, target in applied.links:
         yield f"note: the link {shown(link)} points to {shown(target)}\n"
     for left in applied.left:
         if left.asked_for:
             yield f"skipped  {shown(left.path)}: {printable(left.reason)}\n"
+
+
+def removal_text(one: Removed, action: Action, *, dry_run: bool = False) -> Iterator[str]:
+    """Yield the lines of a file that was removed: what is kept for it, and what went along."""
+    verb = f"would {_WOULD[action]}" if dry_run else _DONE[action]
+    why = f"{one.role}, by your decision" if one.by_decision else one.role
+    yield f"{verb}  {shown(one.path)}  ({why}; kept: {shown(one.kept)})\n"
+    if one.only_here:
+        yield f"note: {_metadata_note(one)}\n"
+    for sidecar in one.sidecars:
+        yield f"{verb}  {shown(sidecar)}  (sidecar)\n"
+    for loss in one.losses:
+        yield f"note: the sidecar {shown(loss.path)} {loss.why}\n"
 
 
 def _metadata_note(one: Removed) -> str:
