@@ -12,10 +12,12 @@ from PIL import Image
 from imgsim.act.apply import apply
 from imgsim.act.carry import xmp_sidecar
 from imgsim.act.options import Sidecars
+from imgsim.act.outcome import Removed
 from imgsim.act.purge import purge
 from imgsim.act.undo import undo
 from imgsim.decode.metadata import Metadata, read_sidecar
 from imgsim.decode.regions import read_regions
+from imgsim.report.runs import removal_text
 from imgsim.types import Role
 
 from .library import ALL, Trusting, do, files, plan_of, posix, reasons
@@ -229,6 +231,19 @@ def test_what_a_sidecar_cannot_hold_keeps_its_file_where_it_is(
             or not why
         )
     assert (root / "keep/k.jpg.xmp").exists() == (not why)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("title",), "title goes"),
+        (("people",), "names of people go"),
+        (("title", "comment"), "title, comment go"),
+    ],
+)
+def test_one_thing_goes_and_several_go(names: tuple[str, ...], told: str) -> None:
+    one = Removed(b"a", b"k.jpg", "pixels", 1, only_here=names, carried=True)
+    assert f"note: its {told} beside k.jpg\n" in list(removal_text(one, "quarantine"))
 
 
 def test_a_comment_that_is_a_line_of_another_is_not_carried_twice() -> None:

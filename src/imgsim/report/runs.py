@@ -120,7 +120,8 @@ def _metadata_note(one: Removed) -> str:
     if not one.carried:
         hint = ": see --carry-metadata" if carried else ""
         return f"{kept} lacks its {names_text(one.only_here)}{hint}"
-    told = [f"its {names_text(carried)} go beside {kept}"] if carried else []
+    verb = "goes" if len(carried) == 1 and carried[0] not in ("keywords", "people") else "go"
+    told = [f"its {names_text(carried)} {verb} beside {kept}"] if carried else []
     told += [f"{kept} lacks its {names_text(others)}"] if others else []
     return "; ".join(told)
 
