@@ -247,6 +247,29 @@ def test_folders_are_counted(imgsim, library: Path) -> None:
     assert "folder_pairs" in refused.stderr
 
 
+def test_a_copy_counts_for_each_folder_that_has_one_whichever_is_kept(
+    imgsim, tmp_path: Path
+) -> None:
+    """Two equal files beside a third one in another folder, and that in a third folder."""
+    for name in ("X/a", "X/b", "Y/c", "Z/d"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        _picture(1).save(tmp_path / f"{name}.png")
+    for name in ("X/e", "Y/e"):
+        _picture(2).save(tmp_path / f"{name}.png")
+    _picture(3).save(tmp_path / "X/other.png")
+    for kept in ("X", "Y", "Z"):
+        words = ("find-dupes", "X", "Y", "Z", "--keep", f"folder:{kept}", "--no-timing")
+        lines = imgsim(*words, "--summary", cwd=tmp_path).stdout.splitlines()
+        assert "1 of 4 files of X is a copy of another one there" in lines
+        pairs = json.loads(imgsim(*words, "-f", "json", cwd=tmp_path).stdout)["folder_pairs"]
+        counts = {(p["folder"], p["other"]): (p["files"], p["exact"], p["of"]) for p in pairs}
+        between = {("X", "Y"): (3, 3, 4)} if kept == "Y" else {("Y", "X"): (2, 2, 2)}
+        assert counts.items() >= between.items()
+        assert {frozenset(pair) for pair in counts} == {
+            frozenset("X"), frozenset("XY"), frozenset("XZ"), frozenset("YZ"),
+        }  # fmt: skip
+
+
 def test_copies_within_one_folder(imgsim, tmp_path: Path) -> None:
     _picture(1).save(tmp_path / "a.png")
     shutil.copy(tmp_path / "a.png", tmp_path / "b.png")
