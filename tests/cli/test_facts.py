@@ -116,7 +116,9 @@ def test_it_says_what_the_kept_file_lacks(imgsim, library: Path) -> None:
     assert all(len(line) <= 80 for line in lines)
     imgsim(*arguments, "--plan", "plan.json", cwd=library)
     what = "date taken, place, rating, description, keywords"
-    lines = imgsim("apply", "plan.json", cwd=library).stdout.splitlines()
+    done = imgsim("apply", "plan.json", cwd=library)
+    lines = done.stdout.splitlines()
+    assert "1 file has metadata that the kept file lacks: --carry-metadata" in done.stderr
     assert f"note: old/100/3.png lacks its {what}: see --carry-metadata" in lines
     carried = imgsim("apply", "plan.json", "--carry-metadata", cwd=library).stdout
     assert f"note: its {what} go beside old/100/3.png" in carried

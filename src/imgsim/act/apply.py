@@ -193,7 +193,7 @@ def resume(
                     name, options.action, False, (), tuple(stuck),
                     stopped=stopped or "see what is left", root=plan.root,
                 )  # fmt: skip
-            done = removed_by(record, plan, record.standing)
+            done = removed_by(record, plan, record.standing, carried=options.carry_metadata)
             rest = without(plan, {one.path for one in done})
             stays = decided_since(rest, decisions, options)
             run_ = _Run(

@@ -145,6 +145,7 @@ def applied_summary(applied: Applied) -> Iterator[str]:
     if applied.dry_run and any(one.reason == FOLDER for one in applied.left):
         yield "on a terminal --yes asks for each such folder; --yes-folders says yes to all"
     yield from sidecar_summary(applied)
+    yield from _metadata_summary(applied)
     if applied.dry_run and applied.removed:
         yield "nothing was changed: add --yes to do it"
     if applied.action == "trash" and applied.removed:
@@ -186,11 +187,25 @@ def sidecar_summary(applied: Applied) -> Iterator[str]:
     if applied.dry_run:
         yield f"{text}: --sidecars hold leaves pictures with a sidecar where they are"
     else:
-        yield text + (
-            ": imgsim purge deletes for good what is in them"
-            if applied.action == "quarantine"
-            else ""
-        )
+        what = "what is in it" if number == 1 else "what is in them"
+        yield text + _deleted_by_purge(applied, what)
+
+
+def _metadata_summary(applied: Applied) -> Iterator[str]:
+    """Yield how many files have metadata that are written nowhere else, if any."""
+    number = sum(bool(one.only_here) and not one.carried for one in applied.removed)
+    if not number:
+        return
+    verb = "has" if number == 1 else "have"
+    text = f"{count(number, 'file')} {verb} metadata that the kept file lacks"
+    if applied.dry_run:
+        yield f"{text}: --carry-metadata writes them beside it, or leaves the file where it is"
+    else:
+        yield text + _deleted_by_purge(applied, "them")
+
+
+def _deleted_by_purge(applied: Applied, what: str) -> str:
+    return f": imgsim purge deletes {what} for good" if applied.action == "quarantine" else ""
 
 
 def _lost(lost: Mapping[bytes, tuple[str, ...]], how: str) -> Iterator[str]:
