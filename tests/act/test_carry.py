@@ -17,7 +17,7 @@ from imgsim.act.purge import purge
 from imgsim.act.undo import undo
 from imgsim.decode.metadata import Metadata, read_sidecar
 from imgsim.decode.regions import read_regions
-from imgsim.report.runs import removal_text
+from imgsim.report.runs import applied_text, removal_text
 from imgsim.types import Role
 
 from .library import ALL, Trusting, do, files, plan_of, posix, reasons
@@ -61,8 +61,12 @@ def test_what_the_sidecar_of_a_removed_file_says_is_carried(
     (root / "keep/a.jpg").chmod(0o600)
     before = files(root)
     options = replace(CARRY, sidecars=sidecars)
-    applied = do(plan_of(root, "keep/a.jpg", "copies/a.jpg"), options)
+    plan = plan_of(root, "keep/a.jpg", "copies/a.jpg")
+    line = "keep/a.jpg.xmp  (sidecar, with what only copies/a.jpg says)\n"
+    assert f"would write  {line}" in list(applied_text(apply(plan, options)))
+    applied = do(plan, options)
     assert applied.complete
+    assert f"wrote  {line}" in list(applied_text(applied))
     carried = read_sidecar((root / "keep/a.jpg.xmp").read_bytes())
     assert (carried.rating, carried.keywords) == (4, ("beach", "café"))
     assert (

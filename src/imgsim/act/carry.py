@@ -160,6 +160,11 @@ def _too_long(kept: Metadata, removed: Metadata) -> list[str]:
     return [f"long {ONLY_HERE[name]}" for name in names]
 
 
+def sidecar_of(path: bytes) -> bytes:
+    """Return the path of the sidecar that is written for a file."""
+    return path + _XMP
+
+
 def content_below(fs: FileSystem, root: Folder, path: bytes) -> bytes:
     """Return the content of a file below the root.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from imgsim.act.carry import SAME_VIEW, Carried, carried_metadata, content_below
+from imgsim.act.carry import SAME_VIEW, Carried, carried_metadata, content_below, sidecar_of
 from imgsim.act.check import open_plan_root
 from imgsim.act.files import FileSystem, Folder
 from imgsim.act.history import History
@@ -130,6 +130,7 @@ def _carried(
             continue
         if carried is not None:
             written[kept] = carried
+            one = replace(one, written=sidecar_of(kept))
         yield one
 
 

@@ -33,6 +33,9 @@ class Removed:
         What its metadata say and the kept file's do not, such as "rating".
     carried : bool
         That is written beside the kept file.
+    written : bytes
+        The new sidecar of the kept file with what only this one, or its sidecar, says; empty where
+        there is none.
     """
 
     path: bytes
@@ -44,6 +47,7 @@ class Removed:
     by_decision: bool = False
     only_here: tuple[str, ...] = ()
     carried: bool = False
+    written: bytes = b""
 
     @classmethod
     def of(cls, chosen: Chosen, *, carried: bool) -> Self:
@@ -59,6 +63,7 @@ class Removed:
             removal.by_decision,
             removal.only_here,
             carried,
+            chosen.written,
         )
 
 

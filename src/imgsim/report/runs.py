@@ -54,6 +54,7 @@ def applied_document(applied: Applied) -> dict[str, Any]:
                 "sidecars": [path_below(path) for path in one.sidecars],
                 "losses": [{**path_below(loss.path), "why": loss.why} for loss in one.losses],
                 "only_here": list(one.only_here),
+                **(path_below(one.written, "written") if one.written else {}),
             }
             for one in applied.removed
         ],
@@ -107,6 +108,9 @@ def removal_text(one: Removed, action: Action, *, dry_run: bool = False) -> Iter
     yield f"{verb}  {shown(one.path)}  ({why}; kept: {shown(one.kept)})\n"
     if one.only_here:
         yield f"note: {_metadata_note(one)}\n"
+    if one.written:
+        writes = "would write" if dry_run else "wrote"
+        yield f"{writes}  {shown(one.written)}  (sidecar, with what only {shown(one.path)} says)\n"
     for sidecar in one.sidecars:
         yield f"{verb}  {shown(sidecar)}  (sidecar)\n"
     for loss in one.losses:
