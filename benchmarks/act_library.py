@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from library import SAME_BYTES, Made, build
+from library import SAME_BYTES, Extent, Made, build
 from record import machine, write
 
 SAME_PIXELS = {"original", "stripped", *SAME_BYTES}
@@ -37,9 +37,8 @@ def main() -> None:
     for seed in given.seeds:
         with tempfile.TemporaryDirectory() as folder:
             top = Path(folder).resolve()
-            made = build(
-                top / "photos", given.sources, seed, given.count, given.copies, stripped=False
-            )
+            extent = Extent(given.count, given.copies, more=1, shots=0.2)
+            made = build(top / "photos", given.sources, seed, extent, stripped=False)
             results[str(seed)] = clean_up(top, made)
         print(seed, json.dumps(results[str(seed)]), flush=True)
     command = f"python benchmarks/act_library.py DATA/photos DATA/large --count {given.count}"

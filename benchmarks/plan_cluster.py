@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import record
 
-from imgsim.propose.keypoints import COMMON_WORD
+from imgsim.propose.alike import COMMON_WORD
 
 RESULTS = Path(__file__).parent / "results"
 _BATCH_FILES = 32

@@ -13,6 +13,7 @@ from imgsim.decode.metadata import Metadata
 from imgsim.group.keep import parse_keep
 from imgsim.group.rules import Rules
 from imgsim.group.settle import Settling
+from imgsim.group.shots import paired_shots
 from imgsim.measure.differences import Differences
 from imgsim.measure.measuring import MeasuredPair
 from imgsim.types import Group, Member, Picture, Related, Transform, Verdict
@@ -74,17 +75,32 @@ def settle(
     keep: Sequence[str] = ("original",),
     known: Known | None = None,
     metadata: dict[str, Metadata] | None = None,
+    paired: Sequence[str] = (),
 ) -> tuple[list[Group], list[Related]]:
     """Settle one group around the first picture."""
     known = known or Known()
     centre, *others = pictures
     members = [Member(centre, "kept", None), *(Member(p, "near", 0.2) for p in others)]
-    settling = Settling(parse_keep(keep), Rules(), known, known.measure, metadata or {})
+    settling = Settling(
+        parse_keep(keep), Rules(), known, known.measure, metadata or {}, paired=paired
+    )
     return settling.settle([Group(tuple(members), "")])
 
 
 def roles(group: Group) -> dict[str, str | None]:
     return {member.picture.file.path: member.role for member in group.members}
+
+
+def test_of_equal_files_the_one_beside_its_raw_file_is_kept() -> None:
+    alone, beside, raw = (picture(name) for name in ("Restored/a.jpg", "DCIM/A.JPG", "DCIM/A.DNG"))
+    alone = replace(alone, file=replace(alone.file, mtime_ns=1))
+    raw = replace(raw, facts=replace(raw.facts, raw=True))
+    paired = paired_shots([alone, beside, raw, picture("DCIM/b.jpg")])
+    assert paired == {"DCIM/A.JPG", "DCIM/A.DNG"}
+    ((group,), _) = settle([alone, beside], paired=paired)
+    assert group.kept is beside
+    assert group.keep_reason == "beside the raw or JPEG file of its shot"
+    assert settle([alone, beside])[0][0].kept is alone
 
 
 def test_of_files_that_are_equally_good_the_one_is_kept_that_all_of_the_group_match() -> None:

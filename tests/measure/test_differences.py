@@ -128,6 +128,41 @@ def test_what_was_made_from_what_is_told_in_either_order(name: str) -> None:
     assert derivation(one, other, WHOLE, there.swapped())[0] == -1
 
 
+def of_all_tones(seed: int, contrast: float) -> Image.Image:
+    """Gradations from black to white."""
+    smooth = scene(seed).filter(ImageFilter.GaussianBlur(8))
+    return ImageEnhance.Contrast(smooth).enhance(contrast)
+
+
+@pytest.mark.parametrize("change", [ImageEnhance.Brightness, ImageEnhance.Contrast])
+def test_a_copy_cuts_tones_off_that_its_original_has(change: type[ImageEnhance._Enhance]) -> None:
+    original = saved(of_all_tones(21, 2.5), 92)
+    copy = saved(change(plain(original)).enhance(1.5), 96)
+    there = measured(original, copy)
+    assert there.cut[0] == 0 < there.cut[1]
+    assert derivation(*files(original, copy), WHOLE, there)[0] == 1
+    assert derivation(*files(copy, original), WHOLE, there.swapped())[0] == -1
+
+
+def light_from_the_left(image: Image.Image) -> Image.Image:
+    levels = np.asarray(image) * np.linspace(1.1, 0.7, image.width)[:, None]
+    return Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda i: ImageEnhance.Brightness(i).enhance(0.8),
+        lambda i: i.point([round(255 * (v / 255) ** 1.5) for v in range(256)] * 3),
+        light_from_the_left,
+    ],
+)
+def test_a_picture_that_ends_at_white_is_not_taken_for_the_copy_of_a_darker_one(change) -> None:
+    original = saved(of_all_tones(22, 4), 94)
+    assert (original.pixels == 255).mean() > 0.02
+    assert measured(original, saved(change(plain(original)), 94)).cut[0] == 0
+
+
 def test_of_two_versions_the_more_changed_one_is_taken_for_the_copy() -> None:
     """No sign says so for sure; the better one is kept all the same, however old its file is."""
     first = scene(13)

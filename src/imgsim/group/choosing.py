@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from imgsim.addresses import printable
@@ -85,6 +85,8 @@ class Choosing:
     decided : Decided
         What a person decided to keep is kept, whatever the rules say, but for damaged files. Then
         what stays anyhow is, so that a new file is asked about beside it.
+    paired : collection of str
+        Paths of the files that lie beside the other file of their shot.
     """
 
     def __init__(
@@ -94,8 +96,10 @@ class Choosing:
         comparisons: Comparisons,
         metadata: Mapping[str, Metadata],
         decided: Decided,
+        paired: Collection[str] = (),
     ) -> None:
         self.keep = keep
+        self.paired = paired
         self.rules = rules
         self.comparisons = comparisons
         self.metadata = metadata
@@ -144,6 +148,7 @@ class Choosing:
                 m.picture.identity in shows_less and not everything,
                 m.picture.identity == centre.identity,
                 has_other_shape,
+                m.picture.file.path in self.paired,
             )
             for m, has_other_shape in zip(group.members, stretched, strict=True)
         ]

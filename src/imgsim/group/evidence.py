@@ -205,6 +205,19 @@ class _Signs:
             self.add("edited", f"other tones: {m.tone:.0f} levels off", derived=False)
         elif m.tone > e.tone[0]:
             self.unsure.append("tones")
+        if not self.verdict.overlay:
+            self._cut_off()
+
+    def _cut_off(self) -> None:
+        """Tones that only one of them has, and so came first."""
+        kept, its = self.m.cut
+        if its > kept == 0:
+            cut = f"{_percent(its)} of it cut off at white or black"
+            edited = [sign.why for sign in self.signs if sign.role == "edited"]
+            self.signs = [sign for sign in self.signs if sign.role != "edited"]
+            self.add("edited", ", ".join([*edited[:1], cut]))
+        elif kept > its == 0:
+            self.add("fuller", f"has tones that the kept file cuts off, {_percent(kept)} of it")
 
     @property
     def rough(self) -> float:

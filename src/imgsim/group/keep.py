@@ -82,6 +82,8 @@ class Candidate:
         All others were verified with it: it shows most.
     stretched : bool
         It has another shape than the picture was taken in, see `shapes.are_stretched`.
+    paired : bool
+        It lies beside the raw or JPEG file of its shot, see `shots.paired_shots`.
     """
 
     picture: Picture
@@ -90,6 +92,7 @@ class Candidate:
     partial: bool = False
     central: bool = False
     stretched: bool = False
+    paired: bool = False
 
     @property
     def names_camera(self) -> bool:
@@ -260,6 +263,7 @@ ORIGINAL_BY_EVIDENCE: Criteria = (
     _ON_DISK,
     _ASIDE,
     _NAME,
+    ("beside the raw or JPEG file of its shot", lambda c: not c.paired),
 )
 ORIGINAL: Criteria = (*ORIGINAL_BY_EVIDENCE, _age_and_compression, *_LAST)
 """By which `original` chooses among those of which none was made from another."""

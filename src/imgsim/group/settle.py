@@ -9,7 +9,7 @@ kept file leaves it too.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from imgsim.decisions.lookup import Decided, PairAnswer
@@ -56,6 +56,8 @@ class Settling:
     metadata : mapping of str to Metadata
         By the digest of the content.
     decided : Decided, optional
+    paired : collection of str, optional
+        Paths of the files that lie beside the other file of their shot, see `shots.paired_shots`.
 
     Attributes
     ----------
@@ -72,12 +74,13 @@ class Settling:
         measure: Measure,
         metadata: Mapping[str, Metadata],
         decided: Decided | None = None,
+        paired: Collection[str] = (),
     ) -> None:
         self.keep = keep
         self.decided = Decided() if decided is None else decided
         self.decided_groups: list[Group] = []
         self.comparisons = Comparisons(matching, measure)
-        self.choosing = Choosing(keep, rules, self.comparisons, metadata, self.decided)
+        self.choosing = Choosing(keep, rules, self.comparisons, metadata, self.decided, paired)
 
     def settle(self, groups: Sequence[Group]) -> tuple[list[Group], list[Related]]:
         """Decide groups whose first member is their centre.

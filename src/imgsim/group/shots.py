@@ -120,6 +120,23 @@ def shot_stem(path: str) -> str:
     return _PART_OF_SHOT.sub("", stem)
 
 
+def paired_shots(pictures: Sequence[Picture]) -> frozenset[str]:
+    """Return the paths of raw files, and of others, that lie beside the other file of their shot.
+
+    Parameters
+    ----------
+    pictures : sequence of Picture
+    """
+    raws = {_shot_place(p.file.path) for p in pictures if p.facts.raw}
+    others = [p for p in pictures if not p.facts.raw] if raws else []
+    paired = raws & {_shot_place(p.file.path) for p in others}
+    return frozenset(p.file.path for p in pictures if paired and _shot_place(p.file.path) in paired)
+
+
+def _shot_place(path: str) -> tuple[str, str]:
+    return os.path.dirname(path), shot_stem(path)
+
+
 def seconds_between(one: Shot, other: Shot) -> float | None:
     """Return the seconds between two shots; None where they may be one, or no date tells.
 

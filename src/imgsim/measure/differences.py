@@ -12,6 +12,7 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from imgsim.measure.cut_off import cut_off
 from imgsim.measure.extent import area_shares, narrow_border, share_of_one_colour
 from imgsim.measure.frame import Frame, common_frame, finer_windows
 from imgsim.measure.generation import compare_generations
@@ -21,7 +22,7 @@ from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
 
-VERSION = 12
+VERSION = 13
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4
@@ -122,6 +123,8 @@ class Differences:
     mean_errors : (float, float)
         Levels by which the coarser compression of both may change the mean light and colour of a
         block; 0 if both are no JPEGs.
+    cut : tuple of float
+        Share of each that is cut off at white or black where the other one has gradations.
     """
 
     windows: int
@@ -150,6 +153,7 @@ class Differences:
     residue: tuple[tuple[float, ...] | None, tuple[float, ...] | None] = (None, None)
     not_enlarged: float | None = None
     mean_errors: tuple[float, float] = (0.0, 0.0)
+    cut: tuple[float, float] = (0.0, 0.0)
 
     @property
     def turn_text(self) -> str:
@@ -165,6 +169,7 @@ class Differences:
             filled=self.filled[::-1],
             saturation=1 / max(self.saturation, 0.01),
             chroma=self.chroma[::-1],
+            cut=self.cut[::-1],
             noise=self.noise[::-1],
             gain=self.gain_back,
             gain_back=self.gain,
@@ -243,6 +248,7 @@ def _with_pixels(
         tint=tint,
         chroma=chroma,
         spot=spot,
+        cut=(0.0, 0.0) if mere_copy else cut_off(*smooth),
         noise=_noise(lumas, even_levels),
         gain=_rounded(spectra.gain),
         gain_back=_rounded(spectra.gain_back),

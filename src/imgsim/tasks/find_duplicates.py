@@ -27,6 +27,7 @@ from imgsim.group.related import with_links, with_other_shots, with_related, wit
 from imgsim.group.rules import Rules, comparable_pairs, equal_pixels, split_flat
 from imgsim.group.settle import Settling
 from imgsim.group.shot_series import LookAlikes, ReadMetadata, find_links
+from imgsim.group.shots import paired_shots
 from imgsim.group.stars import Stars, join
 from imgsim.measure.differences import Differences
 from imgsim.measure.measuring import MeasuredPair, measure_pairs
@@ -568,8 +569,11 @@ def _settle(
         return measure_pairs(pairs, options, collection.executor)
 
     keep, rules, decided = how
-    near = Settling(keep, rules, matched.matching, measure, metadata, decided)
-    flat = Settling(keep, rules, matched.by_pixels, measure, metadata, decided)
+    paired = paired_shots(collection.pictures)
+    near, flat = (
+        Settling(keep, rules, matching, measure, metadata, decided, paired)
+        for matching in (matched.matching, matched.by_pixels)
+    )
     groups, related = near.settle(matched.near)
     if matched.run is not None:
         groups = with_related(groups, matched.run.accepted())
