@@ -274,7 +274,7 @@ class CommandRuns:
             done = runs.run(words)
             if done.code != 0:
                 runs.counts.find("crashes and hangs of the run", f"apply: {done.error[-300:]}")
-            words = [which, "last"]
+            words = [which, "last", *(["--yes"] if which == "purge" else [])]
         label, name = f"{kind}: {which} {action}, {fault}", f"{which} {action}"
         if name not in self.lengths:  # an undisturbed run tells when signals are sent
             self.lengths[name] = 0.4

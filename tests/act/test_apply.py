@@ -27,7 +27,8 @@ from imgsim.act.undo import undo
 from imgsim.decode.spec import DecodeMode
 from imgsim.pictures.generate import landscape
 from imgsim.read.options import RunOptions
-from imgsim.report.runs import applied_summary
+from imgsim.report.runs import applied_headline, applied_summary
+from imgsim.report.units import size
 
 from .library import ALL, Trusting, do, files, plan_of, posix, reasons
 from .memory import MemoryFiles
@@ -296,7 +297,15 @@ def test_files_of_an_interrupted_run_are_left_alone(root: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         do(plan, fs=Dying())
     (run,) = list_runs()
-    assert (run.state, run.removed) == ("interrupted", 1)
+    assert (run.state, run.removed, run.begun) == ("interrupted", 1, 1)
+    dry = resume(yes=False)
+    sizes = [size((root / "copies/b.jpg").stat().st_size * n) for n in (1, 2)]
+    assert [line for line in applied_summary(dry) if run.name in line or "purge" in line] == [
+        f"run {run.name} moved 1 file ({sizes[0]}) before it was interrupted:"
+        " imgsim undo 1 takes it back",
+        f"once it is finished, imgsim purge 1 frees {sizes[1]}",
+    ]
+    assert applied_headline(dry) == f"would move 1 file ({sizes[0]}), skipped 0"
     other = plan_of(root, "copies/b.jpg", "keep/a.jpg")
     assert reasons(do(other)) == {"keep/a.jpg": f"run {run.name} is not finished"}
     with pytest.raises(UsageError, match="was interrupted"):

@@ -69,7 +69,9 @@ def test_a_sidecar_that_only_the_removed_file_has_is_named(
         assert (note in "".join(applied_text(applied))) == bool(why)
         summary = "\n".join(applied_summary(applied))
         assert ("1 sidecar that goes along has no equal" in summary) == bool(why)
-        assert ("imgsim purge deletes for good" in summary) == (bool(why) and applied is done)
+        assert ("imgsim purge deletes what is in it for good" in summary) == (
+            bool(why) and applied is done
+        )
     if options is ALL:
         assert (f"its sidecar {path} {why}\n" in shown) == bool(why)
 

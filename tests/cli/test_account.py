@@ -86,7 +86,7 @@ def test_a_reader_that_has_gone_changes_nothing(plan: Path) -> None:
     assert "skipped 1 (1 read-only)" in done.stderr
     assert "Exception" not in done.stderr
     (plan.parent / "photos/one.png").unlink()
-    purged = _shell("{ sleep 1; imgsim purge last; echo code $? >&2; } | head -0")
+    purged = _shell("{ sleep 1; imgsim purge last --yes; echo code $? >&2; } | head -0")
     assert purged.stderr.splitlines()[-1] == "code 3"
     assert "deleted 0 files" in purged.stderr
 

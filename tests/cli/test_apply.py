@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,13 +100,37 @@ def test_a_clean_up_from_plan_to_purge(imgsim: Run, library: Path, tmp_path: Pat
     assert _tree(library) == before
     assert imgsim("apply", plan, "--yes").returncode == 0
     assert imgsim("purge", "--older-than", "1h").stderr == "deleted 0 files, 0 B freed\n"
-    purged = imgsim("purge", "3")
+    there = _tree(library)
+    refused = imgsim("purge", "3")
+    assert (refused.returncode, "add --yes" in refused.stderr) == (2, True)
+    assert f"{size:.1f} kB of run 3 for good" in refused.stderr
+    dry = imgsim("purge", "3", "--dry-run")
+    assert (dry.returncode, dry.stderr) == (
+        0, f"would delete 1 file for good ({size:.1f} kB): nothing was changed\n",
+    )  # fmt: skip
+    assert _tree(library) == there
+    purged = imgsim("purge", "3", "--yes")
     assert purged.stderr == f"deleted 1 file, {size:.1f} kB freed\n"
     assert set(_tree(library)) == set(before) - {"copies/same\n'name.png"}
     assert imgsim("undo", "3").returncode == 3
     last = imgsim("undo", "last")
     assert (last.returncode, last.stdout) == (2, "")
     assert "no run to be undone (the last one: it was purged)" in last.stderr
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_purge_asks_on_a_terminal(
+    imgsim: Run, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, answer: bool
+) -> None:
+    imgsim("find-dupes", library, "--plan", tmp_path / "plan.json")
+    imgsim("apply", tmp_path / "plan.json", "--yes")
+    before = _tree(library)
+    monkeypatch.setattr("imgsim.cli.purge.is_somebody_there", lambda: True)
+    monkeypatch.setattr("click.confirm", lambda question, err: answer)
+    done = imgsim("purge", "last")
+    assert done.returncode == (0 if answer else 2)
+    assert (_tree(library) == before) != answer
+    assert imgsim("purge", "last").returncode == (0 if answer else 2)
 
 
 def test_exit_codes_and_refusals(imgsim: Run, library: Path, tmp_path: Path) -> None:
@@ -311,6 +336,37 @@ def test_ctrl_c_names_the_run_that_it_ended_and_no_other(
 
 
 @posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_moved_before_an_interruption_is_told(
+    number: int, library: Path, tmp_path: Path, imgsim: Run
+) -> None:
+    """In a file or a pipe too, once each, also when the run is resumed and interrupted again."""
+    for name in ("a", "b", "c"):
+        shutil.copy(library / "one.png", library / "copies" / f"{name}.png")
+    imgsim("find-dupes", library, "--plan", tmp_path / "plan.json")
+    program = (
+        "import os, sys\n"
+        "from imgsim.act import apply\n"
+        "real = apply.Remover.remove\n"
+        "def remove(self, chosen):\n"
+        "    if chosen.removal.file.path.endswith(sys.argv[1].encode()):\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "    return real(self, chosen)\n"
+        "apply.Remover.remove = remove\n"
+        "from imgsim.cli.main import main\n"
+        "more = ['--yes', '--yes-folders', '--executor', 'threads']\n"
+        "sys.exit(main(['apply', *sys.argv[2:], *more]))"
+    )
+    told = []
+    for at, words in (("c.png", [tmp_path / "plan.json"]), ("name.png", ["--resume"])):
+        command = [sys.executable, "-c", program, at, *map(str, words)]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert ended.returncode == 128 + number
+        told += ended.stdout.splitlines()
+    assert told == [f"moved  copies/{name}.png  (exact; kept: one.png)" for name in "abc"]
+
+
+@posix
 def test_a_killed_run_is_resumed(imgsim: Run, library: Path, tmp_path: Path) -> None:
     plan = tmp_path / "plan.json"
     imgsim("find-dupes", library, "--plan", plan)
@@ -332,7 +388,7 @@ def test_a_killed_run_is_resumed(imgsim: Run, library: Path, tmp_path: Path) -> 
         pytest.skip("needs /proc")
     killed = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)
     assert killed.returncode == -9
-    assert "interrupted: quarantine" in imgsim("runs").stdout
+    assert "interrupted: quarantine, 0 files, 1 begun  " in imgsim("runs").stdout
     left = _tree(library)
     dry = imgsim("apply", "--resume")
     assert (dry.returncode, dry.stdout.count("would move")) == (0, 1)

@@ -14,9 +14,10 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from imgsim.cli.find_dupes import command
+from imgsim.decode.metadata import read_sidecar
 from imgsim.report.group_order import ORDERS
 from imgsim.report.wrapping import columns_of
 from imgsim.schemas import schema
@@ -103,26 +104,27 @@ def test_it_says_what_the_kept_file_lacks(imgsim, library: Path) -> None:
     assert lines[0].startswith("Group 1: 1 + 1 copy, ")
     place = next(i for i, line in enumerate(lines) if line.endswith("  DCIM/100/3.jpg"))
     notes = " ".join(line.strip() for line in lines[place + 1 : place + 6])
-    assert "has a date taken, a place, a rating, a title and keywords that the kept file lacks" in (
-        notes
-    )
+    what = "a date taken, a place, a rating, a description and keywords"
+    assert f"has {what} that the kept file lacks" in notes
     summary = done.stderr.splitlines()
     said = summary.index("1 copy has metadata that the kept file of the group lacks:")
-    assert summary[said + 1] == "  date taken 1, place 1, rating 1, title 1, keywords 1"
+    assert summary[said + 1] == "  date taken 1, place 1, rating 1, description 1, keywords 1"
     members = _members(_document(imgsim, library, "--keep", "largest"))
     assert members["DCIM/100/3.jpg"]["facts"]["only_here"] == [
-        "date", "place", "rating", "title", "keywords",
+        "date", "place", "rating", "description", "keywords",
     ]  # fmt: skip
     assert all(len(line) <= 80 for line in lines)
     imgsim(*arguments, "--plan", "plan.json", cwd=library)
-    what = "date taken, place, rating, title, keywords"
-    lines = imgsim("apply", "plan.json", cwd=library).stdout.splitlines()
+    what = "date taken, place, rating, description, keywords"
+    done = imgsim("apply", "plan.json", cwd=library)
+    lines = done.stdout.splitlines()
+    assert "1 file has metadata that the kept file lacks: --carry-metadata" in done.stderr
     assert f"note: old/100/3.png lacks its {what}: see --carry-metadata" in lines
     carried = imgsim("apply", "plan.json", "--carry-metadata", cwd=library).stdout
     assert f"note: its {what} go beside old/100/3.png" in carried
 
 
-def test_what_cannot_be_carried_is_named_in_group_plan_and_run(imgsim, tmp_path: Path) -> None:
+def test_names_of_people_and_comments_are_named_and_carried(imgsim, tmp_path: Path) -> None:
     """Equal pixels, and the names of people and a comment in the file that is to go."""
     photo = _picture(4)
     for folder in ("Photos", "export"):
@@ -140,8 +142,35 @@ def test_what_cannot_be_carried_is_named_in_group_plan_and_run(imgsim, tmp_path:
     assert facts == [[], ["people", "comment"]]
     shown = imgsim("plan", "show", "p.json", cwd=tmp_path).stdout
     assert "the kept file lacks its names of people, comment" in shown
-    run = imgsim("apply", "p.json", "--yes-folders", "--carry-metadata", cwd=tmp_path).stdout
-    assert "note: Photos/a.jpg lacks its names of people, comment" in run.splitlines()
+    carry = ("apply", "p.json", "--yes-folders", "--carry-metadata")
+    note = "note: its names of people, comment go beside Photos/a.jpg"
+    assert note in imgsim(*carry, cwd=tmp_path).stdout.splitlines()
+    done = imgsim(*carry, "--yes", cwd=tmp_path)
+    assert (done.returncode, note in done.stdout.splitlines()) == (0, True)
+    said = read_sidecar((tmp_path / "Photos/a.jpg.xmp").read_bytes())
+    assert (said.people, said.comments) == (("Aunt Rosa",), ("Box 3, negative 12",))
+
+
+def test_a_file_whose_metadata_no_sidecar_can_hold_stays_and_says_why(
+    imgsim, tmp_path: Path
+) -> None:
+    for folder in ("Photos", "export"):
+        (tmp_path / folder).mkdir()
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("parameters", "a castle, steps 20")
+    texts.add_text("Author", "Anna")
+    _picture(4).save(tmp_path / "Photos/a.png")
+    _picture(4).save(tmp_path / "export/a.png", pnginfo=texts)
+    imgsim("find-dupes", ".", "--plan", "p.json", "--keep", "folder:Photos", cwd=tmp_path)
+    for more in ([], ["--yes"]):
+        run = imgsim("apply", "p.json", "--yes-folders", "--carry-metadata", *more, cwd=tmp_path)
+        assert run.returncode == 3
+        assert run.stdout == (
+            "skipped  export/a.png: a sidecar cannot hold its text of a program"
+            " (without --carry-metadata it goes)\n"
+        )
+    assert sorted(path.name for path in tmp_path.glob("*/*")) == ["a.png", "a.png"]
+    assert imgsim("apply", "p.json", "--yes-folders", "--yes", cwd=tmp_path).returncode == 0
 
 
 def test_a_folder_of_a_rule_in_which_nothing_lies_is_named(imgsim, library: Path) -> None:
@@ -218,6 +247,29 @@ def test_folders_are_counted(imgsim, library: Path) -> None:
     refused = imgsim("find-dupes", "DCIM", "old", "--summary", "-f", "json", cwd=library)
     assert refused.returncode == 2
     assert "folder_pairs" in refused.stderr
+
+
+def test_a_copy_counts_for_each_folder_that_has_one_whichever_is_kept(
+    imgsim, tmp_path: Path
+) -> None:
+    """Two equal files beside a third one in another folder, and that in a third folder."""
+    for name in ("X/a", "X/b", "Y/c", "Z/d"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        _picture(1).save(tmp_path / f"{name}.png")
+    for name in ("X/e", "Y/e"):
+        _picture(2).save(tmp_path / f"{name}.png")
+    _picture(3).save(tmp_path / "X/other.png")
+    for kept in ("X", "Y", "Z"):
+        words = ("find-dupes", "X", "Y", "Z", "--keep", f"folder:{kept}", "--no-timing")
+        lines = imgsim(*words, "--summary", cwd=tmp_path).stdout.splitlines()
+        assert "1 of 4 files of X is a copy of another one there" in lines
+        pairs = json.loads(imgsim(*words, "-f", "json", cwd=tmp_path).stdout)["folder_pairs"]
+        counts = {(p["folder"], p["other"]): (p["files"], p["exact"], p["of"]) for p in pairs}
+        between = {("X", "Y"): (3, 3, 4)} if kept == "Y" else {("Y", "X"): (2, 2, 2)}
+        assert counts.items() >= between.items()
+        assert {frozenset(pair) for pair in counts} == {
+            frozenset("X"), frozenset("XY"), frozenset("XZ"), frozenset("YZ"),
+        }  # fmt: skip
 
 
 def test_copies_within_one_folder(imgsim, tmp_path: Path) -> None:

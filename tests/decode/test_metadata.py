@@ -34,8 +34,8 @@ XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 
 IN_EXIF = Metadata(
     date_taken="2020-05-17T12:30:45.123+02:00", make="Canon", model="EOS R5", lens="RF24mm",
-    software="1.2", taken_width=4000, taken_height=3000, rating=4, title="Oma", place=True,
-    latitude=52.5, longitude=-13.25, has_exif=True,
+    software="1.2", taken_width=4000, taken_height=3000, rating=4, title="Oma", description="Oma",
+    place=True, latitude=52.5, longitude=-13.25, has_exif=True,
 )  # fmt: skip
 IN_BOTH = replace(
     IN_EXIF, rating=5, title="Ein Tag & mehr", keywords=("sea", "sky"), document_id="xmp.did:1",
@@ -110,6 +110,15 @@ SOUND = segment(0xE2, b"FPXR\0\2" + bytes(5000))
         ),
         ([xmp_of(DC, "<dc:rights>Anna</dc:rights>")], ["copyright"]),
         ([exif_of({0x013B: "Anna", 0x8298: "Anna"}, {})], ["author", "copyright"]),
+        ([exif_of({0x010E: "one\ntwo"}, {})], ["description"]),
+        (
+            [xmp_of(DC, "<dc:title>A</dc:title>"), exif_of({0x010E: "OLYMPUS DIGITAL CAMERA"}, {})],
+            ["title"],
+        ),
+        (
+            [xmp_of(DC, "<dc:title>A</dc:title><dc:description>B</dc:description>")],
+            ["title", "description"],
+        ),
         ([exif_of({0x013B: "  "}, {0x9286: b"ASCII\0\0\0      "})], []),
         ([exif_of({}, {0x9286: b"ASCII\0\0\0left eye"})], ["comment"]),
         ([exif_of({}, {0x9286: b"UNICODE\0" + "left eye".encode("utf-16-be")})], ["comment"]),

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from imgsim.decode.metadata import Metadata
-from imgsim.group.evidence import HIDDEN_EDIT, WHICH_FIRST, Sign, Signs, signs_of
-from imgsim.group.keep import Candidate
+from imgsim.group.evidence import ENLARGED_FROM, HIDDEN_EDIT, WHICH_FIRST, Sign, Signs, signs_of
+from imgsim.group.keep import CAMERA as KEEP_CAMERA
+from imgsim.group.keep import Candidate, narrow
 from imgsim.group.roles import FROM_CAMERA, with_role
 from imgsim.types import Member
 from tests.group.test_settle import EQUAL, SAME
@@ -51,6 +52,22 @@ def test_what_a_camera_wrote_is_no_copy_of_what_none_did(role: str) -> None:
     member = role_of(COPY[role], other=CAMERA)
     assert (member.role, member.changes) == ("near", (role,))
     assert FROM_CAMERA in member.why
+
+
+def test_only_that_a_camera_is_named_is_said_where_metadata_alone_speak_for_it() -> None:
+    """EXIF may have been copied into a file, which is not what the camera wrote then."""
+    made = Signs((), fits_steps=True), Signs((Sign("fuller", ENLARGED_FROM),)), Signs()
+    told = [role_of(signs, CAMERA).why.split("; ") for signs in made]
+    only = "metadata of a camera fit the kept file alone"
+    assert told == [["compressed again", only], ["fewer pixels", only], ["another encoding", only]]
+    left, reason = narrow(
+        [
+            Candidate(picture("a", width=9, height=9), CAMERA),
+            Candidate(picture("b", width=9, height=9)),
+        ],
+        [KEEP_CAMERA],
+    )
+    assert (len(left), reason) == (1, "metadata of a camera fit it")
 
 
 @pytest.mark.parametrize("role", COPY)

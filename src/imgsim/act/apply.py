@@ -26,7 +26,7 @@ from imgsim.act.interrupted import (
 )
 from imgsim.act.journal import Journal
 from imgsim.act.links import links_to
-from imgsim.act.options import ApplyOptions, AskFolder
+from imgsim.act.options import Action, ApplyOptions, AskFolder
 from imgsim.act.outcome import Applied, Removed
 from imgsim.act.overlap import busy_paths
 from imgsim.act.paths import native
@@ -57,6 +57,7 @@ def apply(
     fs: FileSystem | None = None,
     progress: Progress | None = None,
     decisions: Iterable[Decision] | None = None,
+    on_removed: Callable[[Removed, Action], None] | None = None,
 ) -> Applied:
     """Remove what a plan names, or say what would be removed.
 
@@ -81,6 +82,9 @@ def apply(
     decisions : Decisions, optional
         What a person decided to keep, maybe since the plan was made or while it is carried out,
         stays.
+    on_removed : callable, optional
+        Called with each removal when it is done, and the action, so that an interrupted run can
+        be told of.
 
     Returns
     -------
@@ -116,7 +120,7 @@ def apply(
     else:
         with runs.locked():
             stays = decided_since(plan, decisions, options)
-            applied = _begin(plan, options, runs, verifier, progress or Silent(), stays)
+            applied = _begin(plan, options, runs, verifier, progress or Silent(), stays, on_removed)
     return replace(applied, left=(*applied.left, *left)) if left else applied
 
 
@@ -131,6 +135,7 @@ def resume(
     fs: FileSystem | None = None,
     progress: Progress | None = None,
     decisions: Iterable[Decision] | None = None,
+    on_removed: Callable[[Removed, Action], None] | None = None,
 ) -> Applied:
     """Go on with a run that was interrupted.
 
@@ -146,6 +151,8 @@ def resume(
         See `ApplyOptions`; answers that were given before are not remembered.
     decisions : Decisions, optional
         As for `apply`; what was removed before stays removed.
+    on_removed : callable, optional
+        As for `apply`; not called with what was removed before.
 
     Returns
     -------
@@ -186,10 +193,12 @@ def resume(
                     name, options.action, False, (), tuple(stuck),
                     stopped=stopped or "see what is left", root=plan.root,
                 )  # fmt: skip
-            done = removed_by(record, plan, record.standing)
+            done = removed_by(record, plan, record.standing, carried=options.carry_metadata)
             rest = without(plan, {one.path for one in done})
             stays = decided_since(rest, decisions, options)
-            run_ = _Run(rest, options, runs, stage, journal, progress or Silent(), stays)
+            run_ = _Run(
+                rest, options, runs, stage, journal, progress or Silent(), stays, on_removed
+            )
             first = 1 + max(record.units, default=0)
             applied = run_.carry_out(verifier, first, record.next_step)
     return replace(applied, removed=(*done, *applied.removed), left=(*applied.left, *left))
@@ -223,6 +232,7 @@ def _begin(
     verifier: Verifier | None,
     progress: Progress,
     stays: Callable[[], Mapping[bytes, Left]],
+    on_removed: Callable[[Removed, Action], None] | None,
 ) -> Applied:
     fs = runs.fs
     fs.leave(open_plan_root(fs, plan))
@@ -249,7 +259,7 @@ def _begin(
             raise UsageError(
                 f"cannot begin: {error.strerror or error}", "nothing was moved"
             ) from None
-        run = _Run(plan, options, runs, stage, journal, progress, stays)
+        run = _Run(plan, options, runs, stage, journal, progress, stays, on_removed)
         return run.carry_out(verifier, 1, 1)
 
 
@@ -276,8 +286,10 @@ class _Run:
         journal: Journal,
         progress: Progress,
         stays: Callable[[], Mapping[bytes, Left]],
+        on_removed: Callable[[Removed, Action], None] | None,
     ) -> None:
         self.stays = stays
+        self.on_removed = on_removed or (lambda one, action: None)
         self.plan = plan
         self.options = options
         self.runs = runs
@@ -312,6 +324,7 @@ class _Run:
                             left.append(decided)
                         else:
                             removed.append(remover.remove(one))
+                            self.on_removed(removed[-1], self.options.action)
                     except GroupChanged as error:
                         left.extend(Left(o.removal.file.path, error.reason) for o in some[place:])
                         waiting = waiting[len(some) - place :]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from imgsim.act.carry import Carried, carried_metadata, content_below
+from imgsim.act.carry import SAME_VIEW, Carried, carried_metadata, content_below, sidecar_of
 from imgsim.act.check import open_plan_root
 from imgsim.act.files import FileSystem, Folder
 from imgsim.act.history import History
@@ -130,6 +130,7 @@ def _carried(
             continue
         if carried is not None:
             written[kept] = carried
+            one = replace(one, written=sidecar_of(kept))
         yield one
 
 
@@ -144,7 +145,15 @@ def _to_carry(fs: FileSystem, root: Folder, one: Chosen, written: Carried | None
             return file, at
 
         kept, kept_at = opened(one.keep)
-        return carried_metadata(fs, kept, kept_at, opened(one.removal.file)[0], packets, written)
+        return carried_metadata(
+            fs,
+            kept,
+            kept_at,
+            opened(one.removal.file)[0],
+            packets,
+            written,
+            same_view=one.removal.role in SAME_VIEW,
+        )
 
 
 def verified(

@@ -80,15 +80,19 @@ def resumption(
     progress: Progress,
 ) -> Applied:
     """Say what would finish a run: the removal that was interrupted, and the rest."""
-    begun = removed_by(record, plan, record.interrupted)
-    done = removed_by(record, plan, record.standing)
+    begun, done = (
+        removed_by(record, plan, units, carried=options.carry_metadata)
+        for units in (record.interrupted, record.standing)
+    )
     rest = without(plan, {one.path for one in (*begun, *done)})
     applied = dry_run(rest, options, runs, None, progress, own=run)
-    return replace(applied, run=run, removed=(*begun, *applied.removed))
+    return replace(applied, run=run, removed=(*begun, *applied.removed), before=tuple(done))
 
 
-def removed_by(record: Record, plan: Plan, units: Sequence[int]) -> list[Removed]:
-    """Return the files of some removals of a run that was interrupted."""
+def removed_by(
+    record: Record, plan: Plan, units: Sequence[int], *, carried: bool = False
+) -> list[Removed]:
+    """Return the files of some removals of a run that was interrupted; `carried` as in them."""
     gone = {
         step.origin.path
         for number in units
@@ -96,7 +100,15 @@ def removed_by(record: Record, plan: Plan, units: Sequence[int]) -> list[Removed
         if step.kind in NAMING
     }
     return [
-        Removed(one.file.path, group.keep.path, one.role, one.file.size_bytes)
+        Removed(
+            one.file.path,
+            group.keep.path,
+            one.role,
+            one.file.size_bytes,
+            by_decision=one.by_decision,
+            only_here=one.only_here,
+            carried=carried,
+        )
         for group, one in plan.removals
         if one.file.path in gone
     ]

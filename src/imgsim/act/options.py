@@ -51,7 +51,7 @@ class ApplyOptions:
         Asked for each such folder (its path below the root, and what would be left) if not.
     carry_metadata : bool
         What only a removed file or its XMP sidecar says of the picture goes to an XMP sidecar of
-        the kept one.
+        the kept one; a file with more than a sidecar can hold stays.
     """
 
     action: Action = "quarantine"

@@ -33,6 +33,9 @@ class Removed:
         What its metadata say and the kept file's do not, such as "rating".
     carried : bool
         That is written beside the kept file.
+    written : bytes
+        The new sidecar of the kept file with what only this one, or its sidecar, says; empty where
+        there is none.
     """
 
     path: bytes
@@ -44,6 +47,7 @@ class Removed:
     by_decision: bool = False
     only_here: tuple[str, ...] = ()
     carried: bool = False
+    written: bytes = b""
 
     @classmethod
     def of(cls, chosen: Chosen, *, carried: bool) -> Self:
@@ -59,6 +63,7 @@ class Removed:
             removal.by_decision,
             removal.only_here,
             carried,
+            chosen.written,
         )
 
 
@@ -69,7 +74,8 @@ class Applied(Result[Removed]):
     Attributes
     ----------
     run : str
-        Its name, for undo; empty for a dry run, and where there was nothing to do.
+        Its name, for undo; empty where there was nothing to do, and for a dry run but that of
+        `resume`.
     action : str
     dry_run : bool
     removed : tuple of Removed
@@ -85,6 +91,8 @@ class Applied(Result[Removed]):
         Of the plan.
     lost : mapping of bytes to tuple of str
         What files could not keep on another file system, by their paths. The journal has it.
+    before : tuple of Removed
+        For a dry run of `resume`: what the run had removed when it was interrupted.
     """
 
     run: str
@@ -97,6 +105,7 @@ class Applied(Result[Removed]):
     stopped: str = ""
     root: str = ""
     lost: Mapping[bytes, tuple[str, ...]] = field(default_factory=dict)
+    before: tuple[Removed, ...] = ()
 
     def _items(self) -> tuple[Removed, ...]:
         return self.removed

@@ -26,6 +26,7 @@ _OUT_OF_REACH = "the waste folder that holds it is not there: is its disk connec
 def purge(
     run: str,
     *,
+    dry_run: bool = False,
     history: Path | None = None,
     fs: FileSystem | None = None,
     progress: Progress | None = None,
@@ -39,6 +40,8 @@ def purge(
     ----------
     run : str
         Its name or number, or ``last``.
+    dry_run : bool
+        Say what would be deleted, after both are hashed, and delete nothing.
     history : Path, optional
     fs : FileSystem, optional
     progress : Progress, optional
@@ -60,6 +63,8 @@ def purge(
                 f"imgsim apply --resume --yes, or imgsim undo {name}",
             )
         with opened_stage(fs, record, name) as stage, runs.go_on(name) as journal:
+            if dry_run:
+                return _purge_units(stage, None, record, progress)
             purged = _purge_units(stage, journal, record, progress)
             if not purged.left and any(unit.purged for unit in record.units.values()):
                 journal.of_run("purged")
@@ -67,7 +72,10 @@ def purge(
     return purged
 
 
-def _purge_units(stage: Stage, journal: Journal, record: Record, progress: Progress) -> Purged:
+def _purge_units(
+    stage: Stage, journal: Journal | None, record: Record, progress: Progress
+) -> Purged:
+    """Delete what the run holds; without a journal only say what would be deleted."""
     files = freed = 0
     left: list[Left] = []
     kept: dict[bytes, str] = {}
@@ -80,7 +88,7 @@ def _purge_units(stage: Stage, journal: Journal, record: Record, progress: Progr
             reason = _why_not_purge(stage, held, kept)
             for step in () if reason else held:
                 try:
-                    freed += _free(stage, step)
+                    freed += _free(stage, step, dry_run=journal is None)
                     files += 1
                 except FileNotFoundError:
                     if not _is_reached(stage, step.target.path):
@@ -90,7 +98,7 @@ def _purge_units(stage: Stage, journal: Journal, record: Record, progress: Progr
                     reason = reason_of(error)
             if reason:
                 left.append(Left(removed_path(unit), reason))
-            else:
+            elif journal is not None:
                 unit.purged = True
                 journal.of_unit("purged", number)
             progress.advance(1)
@@ -110,17 +118,19 @@ def _is_reached(stage: Stage, path: bytes) -> bool:
         return False
 
 
-def _free(stage: Stage, step: Step) -> int:
+def _free(stage: Stage, step: Step, *, dry_run: bool) -> int:
     """Delete a file in the waste folder, if it is the one that was moved there."""
     with folder_of(stage.fs, stage.areas["root"], step.target.path) as (folder, name):
         opened = _unchanged(stage, step, folder, name)
         try:
             if not opened.is_at(folder, name):
                 raise Different(_CHANGED)
-            stage.fs.remove(folder, name)
+            if not dry_run:
+                stage.fs.remove(folder, name)
         finally:
             opened.close()
-        stage.fs.sync_folder(folder)
+        if not dry_run:
+            stage.fs.sync_folder(folder)
         return opened.status.size_bytes if opened.status.links == 1 else 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imgsim.act.carry import content_below
 from imgsim.act.files import NO_SUCH_CALL, Folder, NotSupported
@@ -98,6 +98,8 @@ class Remover:
             except (Different, OSError) as error:
                 self._put_back(unit, made)
                 raise Different(_said(error)) from None
+        written = (step.target.path for step in made if step.kind == "create")
+        chosen = replace(chosen, written=next(written, b""))
         return Removed.of(chosen, carried=self.options.carry_metadata)
 
     def _write(self, write: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from imgsim.act.carry import carried_metadata
+from imgsim.act.carry import SAME_VIEW, carried_metadata, sidecar_of
 from imgsim.act.files import Folder
 from imgsim.act.journal import Journal, Place, Step
 from imgsim.act.options import IN_PLACE, ApplyOptions
@@ -196,10 +196,17 @@ class RemovalSteps:
         """Write what only the removed file says of its picture beside the kept one."""
         fs = self.remover.stage.fs
         packets = [self.remover.packet(path) for path in self.chosen.described_by]
-        carried = carried_metadata(fs, self.kept, self.kept_at, self.opened, packets)
+        carried = carried_metadata(
+            fs,
+            self.kept,
+            self.kept_at,
+            self.opened,
+            packets,
+            same_view=self.chosen.removal.role in SAME_VIEW,
+        )
         if carried is None:
             return
-        place = Place("root", self.chosen.keep.path + b".xmp")
+        place = Place("root", sidecar_of(self.chosen.keep.path))
         step = Step(
             self.unit, self.remover.number(), "create", place, place, carried.sha256,
             len(carried.data), self.opened.status.mtime_ns, self.kept.status.mode & 0o666,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from imgsim.act.files import FileSystem
 from imgsim.act.history import History
-from imgsim.act.journal import Record, Step, Unit
+from imgsim.act.journal import NAMING, Record, Step, Unit
 from imgsim.read.discover import TRASH
 
 
@@ -20,8 +20,10 @@ class RunInfo:
     ----------
     name, root, action : str
     started_ns : int
-    removed : int
-        Files whose removal holds.
+    removed, sidecars : int
+        Files whose removal holds, and the sidecars that went along.
+    begun : int
+        Files whose removal was interrupted: each may be here or there.
     held_bytes : int
         That `purge` would free.
     state : str
@@ -35,6 +37,8 @@ class RunInfo:
     removed: int
     held_bytes: int
     state: str
+    sidecars: int = 0
+    begun: int = 0
 
 
 def list_runs(history: Path | None = None, fs: FileSystem | None = None) -> list[RunInfo]:
@@ -57,10 +61,13 @@ def _info(name: str, record: Record) -> RunInfo:
     held = sum(
         step.size_bytes for number in record.standing for step in held_steps(record.units[number])
     )
+    steps = (step for number in record.standing for step in record.units[number].steps)
+    moved = sum(step.kind in NAMING for step in steps)
     head = record.head
     return RunInfo(
         name, str(head["root"]), str(head["options"]["action"]), int(head["started_ns"]),
-        len(record.standing), held, state,
+        len(record.standing), held, state, moved - len(record.standing),
+        0 if record.undone else len(record.interrupted),
     )  # fmt: skip
 
 

@@ -55,6 +55,8 @@ class Chosen:
         be carried.
     losses : tuple of SidecarLoss
         Which of the sidecars hold what would be lost with them.
+    written : bytes
+        The path of the sidecar that what the file says is carried to; empty where there is none.
     """
 
     keep: PlannedFile
@@ -62,6 +64,7 @@ class Chosen:
     sidecars: tuple[bytes, ...] = ()
     described_by: tuple[bytes, ...] = ()
     losses: tuple[SidecarLoss, ...] = ()
+    written: bytes = b""
 
 
 class Selection:

@@ -25,10 +25,15 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns# "
 _XMP = "http://ns.adobe.com/xap/1.0/ "
 _EXIF = "http://ns.adobe.com/exif/1.0/ "
 _DC = "http://purl.org/dc/elements/1.1/ "
+_IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/ "
 _CARRIED = frozenset(
     (f"{_EXIF}DateTimeOriginal", f"{_EXIF}GPSLatitude", f"{_EXIF}GPSLongitude", f"{_XMP}Rating",
-     f"{_DC}title", f"{_DC}subject")
+     f"{_DC}title", f"{_DC}subject", f"{_DC}description", f"{_DC}creator", f"{_DC}rights",
+     f"{_IPTC}PersonInImage", f"{_EXIF}UserComment")
 )  # fmt: skip
+_BY_LANGUAGE = frozenset(
+    (f"{_DC}title", f"{_DC}description", f"{_DC}rights", f"{_EXIF}UserComment")
+)
 _OF_THE_PACKET = frozenset((f"{_XMP}MetadataDate", f"{_XMP}ModifyDate", f"{_XMP}CreatorTool"))
 """Properties that tell of the sidecar itself: who wrote it, and when."""
 
@@ -150,9 +155,12 @@ def _not_carried(listings: Listings, path: bytes, first: Sequence[bytes]) -> str
 
 
 def _contradict(one: Metadata, other: Metadata) -> bool:
-    """Whether both have a title, rating, date or place, and not the same."""
+    """Whether both have a title, author, rating, date or the like, and not the same."""
     pairs: list[tuple[object, object]] = [
         (one.title or None, other.title or None),
+        (one.description or None, other.description or None),
+        (one.author or None, other.author or None),
+        (one.copyright or None, other.copyright or None),
         (one.rating, other.rating),
         ((one.date_taken or "")[:_SECONDS] or None, (other.date_taken or "")[:_SECONDS] or None),
     ]
@@ -166,13 +174,13 @@ def _properties(packet: bytes) -> set[str] | None:
     """The names of a packet's properties, with their namespaces; None if there are none to read."""
     names: set[str] = set()
     above: list[str] = []
-    titles: list[str] = []
+    texts: list[str] = []
 
     def start(name: str, attributes: dict[str, str]) -> None:
         if above and above[-1] == f"{_RDF}Description":
             names.add(name)
-        if name == f"{_RDF}li" and f"{_DC}title" in above:
-            titles.append(name)
+        if name == f"{_RDF}li" and above[-2:-1] and above[-2] in _BY_LANGUAGE:
+            texts.append(above[-2])
         if name == f"{_RDF}Description":
             names.update(one for one in attributes if not one.startswith(_RDF))
         above.append(name)
@@ -191,6 +199,6 @@ def _properties(packet: bytes) -> set[str] | None:
         parser.Parse(packet.strip(b"\0 \r\n\t"), True)
     except (expat.ExpatError, ValueError, LookupError):
         return None
-    if len(titles) > 1:  # one language is carried
-        names.add("further titles")
+    if len(texts) > len(set(texts)):  # one language is carried
+        names.add("further languages")
     return names or None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +22,13 @@ from imgsim.cli.make import make_run_options
 from imgsim.cli.options import worker_options, writing_options
 from imgsim.cli.output import write, write_account, write_bytes, write_paths
 from imgsim.cli.plans import read_plan_file
+from imgsim.cli.signals import Terminated
 from imgsim.cli.terminal import Terminal
 from imgsim.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgsim.act.options import ApplyOptions
-    from imgsim.act.outcome import Applied
+    from imgsim.act.options import Action, ApplyOptions
+    from imgsim.act.outcome import Applied, Removed
     from imgsim.act.plan import Plan
     from imgsim.act.verify import ContentVerifier
     from imgsim.decisions.store import Decisions
@@ -70,17 +73,17 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     options = chosen_action(given, terminal, script=script is not None, print0=print0)
     verifier = _verifier(terminal, given)
     if resuming:
-        return _finish(
-            terminal,
-            resume(
+        with _told_if_interrupted(terminal) as on_removed:
+            applied = resume(
                 plan_file or "last",
                 yes=yes,
                 ask_folder=folder_question(options, ask=yes).ask_folder,
                 verifier=verifier,
                 progress=terminal,
                 decisions=decisions,
-            ),
-        )
+                on_removed=on_removed,
+            )
+        return _finish(terminal, applied)
     if plan_file is None:
         raise click.UsageError("Missing argument 'PLAN'.", click.get_current_context())
     plan = read_plan_file(plan_file)
@@ -97,10 +100,32 @@ def command(terminal: Terminal, /, plan_file: str | None, **given: Any) -> int:
     if yes and options.action == "delete":
         confirm_deletion(yes_delete)
     options = folder_question(options, ask=yes)
-    applied = apply(
-        plan, options, yes=yes, verifier=verifier, progress=terminal, decisions=decisions
-    )
+    with _told_if_interrupted(terminal) as on_removed:
+        applied = apply(
+            plan, options, yes=yes, verifier=verifier, progress=terminal, decisions=decisions,
+            on_removed=on_removed,
+        )  # fmt: skip
     return _finish(terminal, applied)
+
+
+@contextmanager
+def _told_if_interrupted(terminal: Terminal) -> Iterator[Callable[[Removed, Action], None]]:
+    """Write what was removed if the body of the ``with`` statement is interrupted.
+
+    Yields
+    ------
+    callable
+        To be told of each removal.
+    """
+    from imgsim.report.runs import removal_text
+
+    lines: list[str] = []
+    try:
+        yield lambda one, action: lines.extend(removal_text(one, action))
+    except (KeyboardInterrupt, Terminated):
+        terminal.finish()
+        write_account(lines)
+        raise
 
 
 def _verifier(terminal: Terminal, given: dict[str, Any]) -> ContentVerifier:

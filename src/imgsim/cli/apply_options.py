@@ -93,8 +93,9 @@ guard_options = all_of(
         click.option(
             "--carry-metadata",
             is_flag=True,
-            help="Write date, place, rating, title and keywords that only a removed file or its XMP"
-            " sidecar has to an XMP sidecar of the kept one.",
+            help="Write what only a removed file or its XMP sidecar says (date, place, rating,"
+            " title, description, keywords, people, author, copyright, comments) to an XMP sidecar"
+            " of the kept one; a file with more than that can hold stays.",
         ),
         click.option(
             "--yes-folders",
@@ -149,7 +150,7 @@ def confirm_deletion(sure: bool) -> None:
     """
     if sure:
         return
-    if not _is_somebody_there():
+    if not is_somebody_there():
         raise UsageError("--delete has no way back: imgsim undo cannot help", "add --yes-delete")
     question = "Files are deleted for good, and imgsim undo cannot bring them back. Go on?"
     if not click.confirm(question, err=True):
@@ -160,7 +161,7 @@ def folder_question(options: ApplyOptions, *, ask: bool) -> ApplyOptions:
     """Return options that ask for each folder of which most would go, if somebody is there."""
     from imgsim.act.paths import shown
 
-    if not ask or not _is_somebody_there():
+    if not ask or not is_somebody_there():
         return options
 
     def question(folder: bytes, what: str) -> bool:
@@ -170,5 +171,6 @@ def folder_question(options: ApplyOptions, *, ask: bool) -> ApplyOptions:
     return replace(options, ask_folder=question)
 
 
-def _is_somebody_there() -> bool:
+def is_somebody_there() -> bool:
+    """Whether questions can be asked: standard input is a terminal."""
     return sys.stdin is not None and sys.stdin.isatty()  # it may be closed

@@ -15,7 +15,8 @@ from imgsim.cli.terminal import Terminal, output_width
 def command(terminal: Terminal) -> int:
     """List the runs of imgsim apply.
 
-    Each with its time, what became of it, how many files it removed, and what purge would free.
+    Each with its time, what became of it, how many files and sidecars it removed, of how many more
+    the removal was begun when it was interrupted, and what purge would free.
     """
     from imgsim.act.run_list import list_runs
     from imgsim.report.runs import runs_text

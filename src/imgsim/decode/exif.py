@@ -27,7 +27,7 @@ _IN_EXIF = frozenset(
 _IN_GPS = frozenset({1, 2, 3, 4})
 _IN_FIRST = frozenset(
     {
-        0x0100, 0x0101, 0x010E, 0x010F, 0x0110, 0x0131, 0x013B, 0x4746, 0x4749, 0x8298,
+        0x0100, 0x0101, 0x010E, 0x010F, 0x0110, 0x0112, 0x0131, 0x013B, 0x4746, 0x4749, 0x8298,
         0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, *GEOGRAPHIC_TAGS,
         EXIF_POINTER, GPS_POINTER, XMP_TAG, IPTC_TAG, RESOURCES_TAG,
         # TIFF/EP has the time there; CR3 has each directory as a TIFF of its own

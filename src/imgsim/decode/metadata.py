@@ -23,6 +23,7 @@ from imgsim.decode.metadata_fields import (
     comments_of,
     copyright_of,
     date_taken,
+    description_of,
     exif_number,
     exif_text,
     first_text,
@@ -39,8 +40,26 @@ from imgsim.decode.rawfiles import is_raw, preview
 from imgsim.decode.recompression import compressed_twice
 from imgsim.decode.spec import DEFAULT_MAX_PIXELS
 
-VERSION = 6
+VERSION = 7
 """Of what is read; raise it when a file can say something else."""
+
+ONLY_HERE = {
+    "date": "date taken",
+    "place": "place",
+    "rating": "rating",
+    "title": "title",
+    "description": "description",
+    "keywords": "keywords",
+    "people": "names of people",
+    "author": "author",
+    "copyright": "copyright",
+    "comment": "comment",
+    "program_text": "text of a program",
+    "map_position": "position on a map",
+    "clipping_path": "clipping path",
+    "other_data": "sound or other data",
+}
+"""What a file may say that the kept one does not, and how it is called."""
 
 _MUCH = 4096
 """Bytes of other segments from which they are more than what a program notes of itself."""
@@ -64,7 +83,9 @@ class Metadata:
     rating : int or None
         Stars, 1 to 5; -1 for rejected. None for a picture without any.
     title : str
-        Or a caption.
+        Or else its caption, in one line.
+    description : str
+        The caption with its lines, whether or not there is a title.
     keywords : tuple of str
         In order, each once.
     place : bool
@@ -74,7 +95,9 @@ class Metadata:
     people : tuple of str
         Names of those whom it shows, in order, each once.
     author, copyright : str
+        Several authors have "; " between them; a copyright may have several lines.
     comments : tuple of str
+        With their lines.
     program_texts : tuple of str
         See `metadata_fields.program_texts_of`.
     geographic : bool
@@ -114,6 +137,7 @@ class Metadata:
     taken_height: int = 0
     rating: int | None = None
     title: str = ""
+    description: str = ""
     keywords: tuple[str, ...] = ()
     place: bool = False
     latitude: float | None = field(default=None, repr=False)
@@ -241,6 +265,7 @@ def _merged(blocks: Blocks, quality: int | None, twice: bool | None) -> Metadata
         taken_height=height,
         rating=rating_of(first, xmp),
         title=title_of(blocks),
+        description=description_of(blocks),
         keywords=keywords_of(blocks),
         place=place is not None,
         latitude=place[0] if place else None,
@@ -280,13 +305,14 @@ def only_here(kept: Metadata, other: Metadata) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        In the order of `report.facts.ONLY_HERE`.
+        In the order of `ONLY_HERE`.
     """
     lacking = {
         "date": bool(other.date_taken) and not kept.date_taken,
         "place": other.place and not kept.place,
         "rating": other.rating is not None and kept.rating is None,
-        "title": bool(other.title) and not kept.title,
+        "title": _own_title(other) not in ("", kept.description) and not _own_title(kept),
+        "description": other.description not in ("", kept.title) and not kept.description,
         "keywords": bool(set(other.keywords) - set(kept.keywords)),
         "people": bool(set(other.people) - set(kept.people)),
         "author": bool(other.author) and not kept.author,
@@ -298,3 +324,8 @@ def only_here(kept: Metadata, other: Metadata) -> tuple[str, ...]:
         "other_data": other.other_data and not kept.other_data,
     }
     return tuple(name for name, lacks in lacking.items() if lacks)
+
+
+def _own_title(metadata: Metadata) -> str:
+    """The title of a picture that is not its caption."""
+    return "" if metadata.title == clean_text(metadata.description) else metadata.title

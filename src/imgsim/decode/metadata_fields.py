@@ -28,8 +28,15 @@ from imgsim.decode.iptc import image_resources, read_iptc
 from imgsim.decode.metadata_blocks import RESOURCE_KINDS
 from imgsim.decode.xmp import read_xmp
 
-_MOST_CHARACTERS = 500
-_MOST_KEYWORDS = 200
+MOST_CHARACTERS = 500
+"""Of a text in one line."""
+
+MOST_LINES = 4000
+"""Characters of a text that keeps its lines."""
+
+MOST_VALUES = 200
+"""Keywords, names and comments of a picture."""
+
 _BY_CAMERAS = re.compile(
     r"(OLYMPUS|SONY|MINOLTA|KONICA|SAMSUNG|KODAK|SANYO)?\s*(DIGITAL (STILL )?CAMERA|DSC|DCIM\S*)"
     r"|SAMSUNG|<?untitled>?|default|Created with GIMP|Screenshot",
@@ -123,7 +130,15 @@ def _decoded(value: bytes) -> str:
 def clean_text(text: str) -> str:
     """Return a text without control characters and without space around it, not too long."""
     text = "".join(c if c.isprintable() else " " for c in text.split("\0", 1)[0])
-    return " ".join(text.split())[:_MOST_CHARACTERS]
+    return " ".join(text.split())[:MOST_CHARACTERS]
+
+
+def whole_text(text: str) -> str:
+    """Return a text with its lines, and without further control characters, not too long."""
+    lines = text.split("\0", 1)[0].splitlines()
+    return "\n".join(
+        "".join(c if c.isprintable() else " " for c in line).rstrip() for line in lines
+    ).strip()[:MOST_LINES]
 
 
 def first_text(*texts: str) -> str:
@@ -132,9 +147,13 @@ def first_text(*texts: str) -> str:
 
 
 def exif_text(tags: Mapping[int, Any], tag: int) -> str:
-    """Return a text of EXIF, without what is no text; empty if there is none."""
+    """Return a text of EXIF in one line, without what is no text; empty if there is none."""
+    return clean_text(_text(tags, tag))
+
+
+def _text(tags: Mapping[int, Any], tag: int) -> str:
     value = tags.get(tag)
-    return clean_text(_decoded(value)) if isinstance(value, bytes) else ""
+    return _decoded(value) if isinstance(value, bytes) else ""
 
 
 def _windows_text(tags: Mapping[int, Any], tag: int) -> str:
@@ -159,12 +178,24 @@ def title_of(blocks: Blocks) -> str:
         *blocks.xmp.get("photoshop:Headline", ()),
         *blocks.iptc.get(105, ()),
         blocks.texts.get("Title", ""),
+        description_of(blocks),
+    )
+    return first_text(*map(_unless_by_cameras, told))
+
+
+def description_of(blocks: Blocks) -> str:
+    """Return the caption of a picture, with its lines; empty if it has none."""
+    told = (
         *blocks.xmp.get("dc:description", ()),
-        exif_text(blocks.first, 0x010E),
+        _text(blocks.first, 0x010E),
         *blocks.iptc.get(120, ()),
         blocks.texts.get("Description", ""),
     )
-    return first_text(*("" if _BY_CAMERAS.fullmatch(clean_text(text)) else text for text in told))
+    return next((text for text in map(whole_text, map(_unless_by_cameras, told)) if text), "")
+
+
+def _unless_by_cameras(text: str) -> str:
+    return "" if _BY_CAMERAS.fullmatch(clean_text(text)) else text
 
 
 def keywords_of(blocks: Blocks) -> tuple[str, ...]:
@@ -172,48 +203,50 @@ def keywords_of(blocks: Blocks) -> tuple[str, ...]:
     windows = _windows_text(blocks.first, 0x9C9E).split(";")
     told: Iterable[str] = (*blocks.xmp.get("dc:subject", ()), *blocks.iptc.get(25, ()), *windows)
     words = dict.fromkeys(word for word in map(clean_text, told) if word)
-    return tuple(words)[:_MOST_KEYWORDS]
+    return tuple(words)[:MOST_VALUES]
 
 
 def people_of(xmp: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Return the names of the people that a picture shows, each once."""
     told = (text for key, texts in xmp.items() if key.endswith(_NAMES) for text in texts)
-    return tuple(dict.fromkeys(name for name in map(clean_text, told) if name))[:_MOST_KEYWORDS]
+    return tuple(dict.fromkeys(name for name in map(clean_text, told) if name))[:MOST_VALUES]
 
 
 def author_of(blocks: Blocks) -> str:
-    """Return who made a picture; empty if nothing tells."""
+    """Return who made a picture, of several with "; " between them; empty if nothing tells."""
     return first_text(
         exif_text(blocks.first, 0x013B),
-        *blocks.xmp.get("dc:creator", ()),
-        *blocks.iptc.get(80, ()),
+        "; ".join(blocks.xmp.get("dc:creator", ())),
+        "; ".join(blocks.iptc.get(80, ())),
         _windows_text(blocks.first, 0x9C9D),
         blocks.texts.get("Author", ""),
     )
 
 
 def copyright_of(blocks: Blocks) -> str:
-    """Return whose picture it is; empty if nothing tells."""
-    return first_text(
-        exif_text(blocks.first, 0x8298),
+    """Return whose picture it is, with its lines; empty if nothing tells."""
+    told = (
+        _text(blocks.first, 0x8298),
         *blocks.xmp.get("dc:rights", ()),
         *blocks.iptc.get(116, ()),
         blocks.texts.get("Copyright", ""),
     )
+    return next((text for text in map(whole_text, told) if text), "")
 
 
 def comments_of(blocks: Blocks) -> tuple[str, ...]:
-    """Return the comments on a picture, each once, without those that programs write."""
+    """Return the comments on a picture with their lines, each once, but for those of programs."""
     told = (
         _user_comment(_block(blocks.exif.get(0x9286, b""))),
         _windows_text(blocks.first, 0x9C9C),
         *blocks.comments,
         blocks.texts.get("Comment", ""),
+        *blocks.xmp.get("exif:UserComment", ()),
     )
-    texts = dict.fromkeys(text for text in map(clean_text, told) if text)
+    texts = dict.fromkeys(text for text in map(whole_text, told) if text)
     return tuple(
         text for text in texts if not _BY_CAMERAS.fullmatch(text) and not _BY_PROGRAMS.search(text)
-    )[:_MOST_KEYWORDS]
+    )[:MOST_VALUES]
 
 
 def _user_comment(value: bytes) -> str:
@@ -236,7 +269,7 @@ def program_texts_of(texts: Mapping[str, str]) -> tuple[str, ...]:
         f"{clean_text(key)} {zlib.crc32(text.encode()):08x}"
         for key, text in texts.items()
         if text.strip() and not _USUAL_TEXTS.fullmatch(key)
-    )[:_MOST_KEYWORDS]
+    )[:MOST_VALUES]
 
 
 def is_geographic(first: Mapping[int, Any]) -> bool:

@@ -101,7 +101,7 @@ class Candidate:
 
     @property
     def camera_fits(self) -> bool:
-        """Whether it is as the camera wrote it, by its metadata, or a raw file."""
+        """Whether it is a raw file, or metadata of a camera fit it: programs may copy them."""
         facts, data = self.picture.facts, self.metadata
         if facts.raw:
             return True
@@ -116,12 +116,12 @@ class Candidate:
 
     @property
     def has_taken_size(self) -> bool:
-        """Whether it is as the camera wrote it, and its metadata say that it had these pixels."""
+        """Whether they fit it, and say that the camera wrote these pixels."""
         return self.camera_fits and (self.picture.facts.raw or self.metadata.taken_width > 0)
 
     @property
     def begins_as_cameras(self) -> bool:
-        """Whether it is as the camera wrote it, and its first bytes do not say otherwise.
+        """Whether they fit it, and its first bytes do not say that a program wrote it.
 
         Exif has its block begin the file; programs that copy EXIF into a JPEG begin it with JFIF's.
         """
@@ -253,7 +253,7 @@ ALWAYS: tuple[Criterion, ...] = (
 """What comes before all rules."""
 
 WHOLE: Criterion = ("shows the whole picture", lambda c: c.partial)
-CAMERA: Criterion = ("as the camera wrote it", lambda c: not c.camera_fits)
+CAMERA: Criterion = ("metadata of a camera fit it", lambda c: not c.camera_fits)
 NATURAL: Criterion = ("not stretched", lambda c: c.stretched)
 ORIGINAL_BY_EVIDENCE: Criteria = (
     _no_editor,

@@ -21,14 +21,16 @@ from imgsim.types import ROLES, Group, Member, Role
 
 _NOTHING_NEW = 1.2
 """Grey levels (root mean square) of a member's own, up to which it has nothing that the kept file
-lacks, where that alone is as the camera wrote it."""
+lacks, where metadata of a camera fit that alone."""
 
 _LITTLE_NEW = 4.0
 """The same of other formats than JPEG: errors of compression."""
 
 
-FROM_CAMERA = "it is as the camera wrote it, the kept file is not"
-"""Why what a camera wrote is no copy of what it did not, however well compression explains it."""
+FROM_CAMERA = "metadata of a camera fit it, and not the kept file"
+"""Why that is no copy of the kept file, however well compression explains it."""
+
+_ONLY_KEPT = "; metadata of a camera fit the kept file alone"
 
 
 def with_role(
@@ -56,13 +58,13 @@ def with_role(
         return _with(member, role, (), why)
     told = {sign.role: sign.why for sign in reversed(signs.signs)}
     only_kept_fits = kept.camera_fits and not other.camera_fits
-    # what the camera wrote was neither compressed nor enlarged from anything else
+    # what the camera wrote, as it seems, was neither compressed nor enlarged from anything else
     if only_kept_fits and told.get("fuller") == COMPRESSED_FROM:
         del told["fuller"]
         signs = replace(signs, unsure=(*signs.unsure, WHICH_FIRST))
     elif only_kept_fits and told.get("fuller") == ENLARGED_FROM:
         del told["fuller"]
-        told["smaller"] = "fewer pixels than the camera wrote"
+        told["smaller"] = f"fewer pixels{_ONLY_KEPT}"
     if member.kind == "damaged":
         told.pop("fuller", None)  # a decoder may make up what is sharper than the kept file
         told["damaged"] = f"damaged: {other.picture.facts.damage}"
@@ -105,7 +107,7 @@ def _same_picture(
     if "smaller" not in roles and other.picture.facts.lossless and not kept.picture.facts.lossless:
         return _with(member, "near", roles, "saved without loss, the kept file with loss")
     if not roles and only_kept_fits and signs.fits_steps:
-        return _with(member, "reencoded", (), "compressed again from what the camera wrote")
+        return _with(member, "reencoded", (), f"compressed again{_ONLY_KEPT}")
     if not roles:
         jpeg = other.picture.facts.format in ("JPEG", "MPO")  # its steps would have told
         little = _NOTHING_NEW if jpeg else _LITTLE_NEW
@@ -115,7 +117,7 @@ def _same_picture(
         if other.picture.file.size_bytes > kept.picture.file.size_bytes:  # EXIF can be copied
             return _with(member, "near", (), "not sure which of the two was compressed less")
         roles = ["reencoded"]
-        told["reencoded"] = "another encoding of the picture that the camera wrote"
+        told["reencoded"] = f"another encoding{_ONLY_KEPT}"
     return _with(member, roles[0], roles[1:], "; ".join(told[role] for role in roles))
 
 

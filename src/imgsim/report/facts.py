@@ -6,27 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from imgsim.decode.metadata import Metadata
+from imgsim.decode.metadata import ONLY_HERE, Metadata
+from imgsim.decode.metadata_fields import clean_text
 from imgsim.group.roles import only_in
 from imgsim.read.discover import printable
 from imgsim.tasks.find_duplicates import Duplicates
-
-ONLY_HERE = {
-    "date": "date taken",
-    "place": "place",
-    "rating": "rating",
-    "title": "title",
-    "keywords": "keywords",
-    "people": "names of people",
-    "author": "author",
-    "copyright": "copyright",
-    "comment": "comment",
-    "program_text": "text of a program",
-    "map_position": "position on a map",
-    "clipping_path": "clipping path",
-    "other_data": "sound or other data",
-}
-"""What a file may say that the kept one does not, and how it is called."""
 
 _ARTICLES = dict.fromkeys(("keywords", "people", "copyright", "other_data"), "") | {"author": "an "}
 
@@ -70,6 +54,7 @@ def _private(metadata: Metadata) -> dict[str, Any]:
         "longitude": metadata.longitude,
         "rating": metadata.rating,
         "title": metadata.title or None,
+        "description": metadata.description or None,
         "keywords": list(metadata.keywords),
         "people": list(metadata.people),
         "author": metadata.author or None,
@@ -102,12 +87,13 @@ def facts_text(metadata: Metadata, *, private: bool) -> str:
         if metadata.latitude is not None and metadata.longitude is not None:
             told.append(f"at {metadata.latitude:.5f}, {metadata.longitude:.5f}")
         told.append("" if metadata.rating is None else f"rating {metadata.rating}")
-        told.append(f'"{metadata.title}"' if metadata.title else "")
+        texts = dict.fromkeys((metadata.title, clean_text(metadata.description)))
+        told.extend(f'"{text}"' for text in texts if text)
         told.append("keywords: " + ", ".join(metadata.keywords) if metadata.keywords else "")
         told.append("people: " + ", ".join(metadata.people) if metadata.people else "")
         told.append(f"by {metadata.author}" if metadata.author else "")
-        told.append(f"copyright {metadata.copyright}" if metadata.copyright else "")
-        told.extend(f'"{comment}"' for comment in metadata.comments)
+        told.append(f"copyright {clean_text(metadata.copyright)}" if metadata.copyright else "")
+        told.extend(f'"{clean_text(comment)}"' for comment in metadata.comments)
     return "; ".join(one for one in told if one)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from imgsim.addresses import folder_of as containing_folder
 from imgsim.read.discover import printable
 from imgsim.report.wrapping import columns_of, wrapped_path
 from imgsim.tasks.find_duplicates import Duplicates
-from imgsim.types import Member
+from imgsim.types import Member, Picture
 
 _SHOWN = 10
+_MOST_FOLDERS = 30
+"""Of a group, up to which all pairs are counted: there are as many as their square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,9 @@ class FolderPair:
     folder, other : str
         They are equal for copies within one folder.
     files : int
-        Files of `folder` that are copies of files in `other`, verified with these.
+        Files of `folder` of which there are copies in `other`; in one folder all but one of each.
     exact : int
-        Those of them that have the same bytes.
+        Those of them that have the bytes of one there.
     total : int
         Readable images in `folder` itself.
     """
@@ -42,27 +44,39 @@ class FolderPair:
 def folder_pairs(duplicates: Duplicates) -> list[FolderPair]:
     """Count the copies of each pair of folders, the most first.
 
-    Of the two the one comes first that loses more files if the copies are removed. Parts, pictures
-    with something around or laid over them, damaged files and what was decided to be no duplicate
-    of the kept file are no copies.
+    Of a group all files that are copies of the kept one count, and it does itself: those of one
+    folder are copies of those in another, whichever is kept, and all but one of a folder are copies
+    within it. Of a group in more than 30 folders only pairs with the folder of the kept file are
+    counted. Of two folders the one comes first that loses more files if the copies are removed.
+    Parts, pictures with something around or laid over them, damaged files and what was decided to
+    be no duplicate of the kept file are no copies.
     """
     removed: Counter[tuple[str, str]] = Counter()
     copies: dict[tuple[str, str], set[str]] = defaultdict(set)
     exact: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def add(one: str, other: str, pictures: Sequence[Picture], digests: Mapping[str, int]) -> None:
+        """Note copies in a folder, and by how many files of the other one each has its bytes."""
+        copies[one, other].update(p.file.path for p in pictures)
+        least = 2 if one == other else 1
+        exact[one, other].update(p.file.path for p in pictures if digests[p.digest] >= least)
+
     for group in duplicates.groups:
-        kept = group.kept.file.path
-        home = folder_of(kept)
+        home = folder_of(group.kept.file.path)
+        there: dict[str, list[Picture]] = {home: [group.kept]}
         for member in group.members[1:]:
-            if not _is_copy(member):
-                continue
-            path = member.picture.file.path
-            folder = folder_of(path)
-            removed[folder, home] += 1
-            sides = [(folder, home, path)] + ([(home, folder, kept)] if folder != home else [])
-            for one, other, file in sides:
-                copies[one, other].add(file)
-                if member.kind == "exact":
-                    exact[one, other].add(file)
+            if _is_copy(member):
+                folder = folder_of(member.picture.file.path)
+                removed[folder, home] += 1
+                there.setdefault(folder, []).append(member.picture)
+        digests = {folder: Counter(p.digest for p in some) for folder, some in there.items()}
+        few = len(there) <= _MOST_FOLDERS
+        for one, some in there.items():
+            if len(some) > 1:
+                add(one, one, some[1:], digests[one])
+            for other in there if few or one == home else (home,):
+                if other != one:
+                    add(one, other, some, digests[other])
     pairs = [
         FolderPair(one, other, len(files), len(exact[one, other]), duplicates.folders[one])
         for (one, other), files in copies.items()

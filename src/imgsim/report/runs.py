@@ -10,7 +10,7 @@ from typing import Any
 
 from imgsim.act.carry import CARRIED
 from imgsim.act.history import number_of
-from imgsim.act.options import Action
+from imgsim.act.options import FOR_GOOD, Action
 from imgsim.act.outcome import Applied, Purged, Removed, Undone
 from imgsim.act.overlap import OLDER, UNFINISHED
 from imgsim.act.paths import shown
@@ -54,6 +54,7 @@ def applied_document(applied: Applied) -> dict[str, Any]:
                 "sidecars": [path_below(path) for path in one.sidecars],
                 "losses": [{**path_below(loss.path), "why": loss.why} for loss in one.losses],
                 "only_here": list(one.only_here),
+                **(path_below(one.written, "written") if one.written else {}),
             }
             for one in applied.removed
         ],
@@ -62,6 +63,7 @@ def applied_document(applied: Applied) -> dict[str, Any]:
             {**path_below(link), **path_below(target, "target")} for link, target in applied.links
         ],
         "lost": _lost_documents(applied.lost),
+        "before": [path_below(one.path) for one in applied.before],
     }
 
 
@@ -90,21 +92,29 @@ def _lost_documents(lost: Mapping[bytes, tuple[str, ...]]) -> list[dict[str, Any
 
 def applied_text(applied: Applied) -> Iterator[str]:
     """Yield a line for each file that was removed, or would be, and what is kept for it."""
-    verb = f"would {_WOULD[applied.action]}" if applied.dry_run else _DONE[applied.action]
     for one in applied.removed:
-        why = f"{one.role}, by your decision" if one.by_decision else one.role
-        yield f"{verb}  {shown(one.path)}  ({why}; kept: {shown(one.kept)})\n"
-        if one.only_here:
-            yield f"note: {_metadata_note(one)}\n"
-        for sidecar in one.sidecars:
-            yield f"{verb}  {shown(sidecar)}  (sidecar)\n"
-        for loss in one.losses:
-            yield f"note: the sidecar {shown(loss.path)} {loss.why}\n"
+        yield from removal_text(one, applied.action, dry_run=applied.dry_run)
     for link, target in applied.links:
         yield f"note: the link {shown(link)} points to {shown(target)}\n"
     for left in applied.left:
         if left.asked_for:
             yield f"skipped  {shown(left.path)}: {printable(left.reason)}\n"
+
+
+def removal_text(one: Removed, action: Action, *, dry_run: bool = False) -> Iterator[str]:
+    """Yield the lines of a file that was removed: what is kept for it, and what went along."""
+    verb = f"would {_WOULD[action]}" if dry_run else _DONE[action]
+    why = f"{one.role}, by your decision" if one.by_decision else one.role
+    yield f"{verb}  {shown(one.path)}  ({why}; kept: {shown(one.kept)})\n"
+    if one.only_here:
+        yield f"note: {_metadata_note(one)}\n"
+    if one.written:
+        writes = "would write" if dry_run else "wrote"
+        yield f"{writes}  {shown(one.written)}  (sidecar, with what only {shown(one.path)} says)\n"
+    for sidecar in one.sidecars:
+        yield f"{verb}  {shown(sidecar)}  (sidecar)\n"
+    for loss in one.losses:
+        yield f"note: the sidecar {shown(loss.path)} {loss.why}\n"
 
 
 def _metadata_note(one: Removed) -> str:
@@ -114,7 +124,8 @@ def _metadata_note(one: Removed) -> str:
     if not one.carried:
         hint = ": see --carry-metadata" if carried else ""
         return f"{kept} lacks its {names_text(one.only_here)}{hint}"
-    told = [f"its {names_text(carried)} go beside {kept}"] if carried else []
+    verb = "goes" if len(carried) == 1 and carried[0] not in ("keywords", "people") else "go"
+    told = [f"its {names_text(carried)} {verb} beside {kept}"] if carried else []
     told += [f"{kept} lacks its {names_text(others)}"] if others else []
     return "; ".join(told)
 
@@ -138,17 +149,35 @@ def applied_summary(applied: Applied) -> Iterator[str]:
     if applied.dry_run and any(one.reason == FOLDER for one in applied.left):
         yield "on a terminal --yes asks for each such folder; --yes-folders says yes to all"
     yield from sidecar_summary(applied)
+    yield from _metadata_summary(applied)
     if applied.dry_run and applied.removed:
         yield "nothing was changed: add --yes to do it"
     if applied.action == "trash" and applied.removed:
         yield "imgsim undo cannot fetch files from the system's waste basket: restore them there"
-    elif applied.run and applied.removed and not applied.freed_bytes:
+    if applied.dry_run:
+        yield from _resumption(applied)
+    elif applied.run and applied.removed and applied.action != "trash" and not applied.freed_bytes:
         number = number_of(applied.run)
         yield f"run {applied.run}: imgsim undo {number} takes it back"
         if applied.action != "move":
             yield f"imgsim purge {number} frees {size(applied.moved_bytes)}"
     yield from _lost(applied.lost, "not kept on the other disk")
     yield applied_headline(applied)
+
+
+def _resumption(applied: Applied) -> Iterator[str]:
+    """Say how far a run came that would be resumed, and what could be freed after that."""
+    if not applied.run:
+        return
+    number, done = number_of(applied.run), sum(one.size_bytes for one in applied.before)
+    text = f"run {applied.run} {_DONE[applied.action]} {count(len(applied.before), 'file')}"
+    text += f" ({size(done)}) before it was interrupted"
+    if applied.action not in FOR_GOOD:
+        text += f": imgsim undo {number} takes it back"
+    yield text
+    if applied.action not in (*FOR_GOOD, "move", "reflink"):
+        freed = size(done + applied.moved_bytes)
+        yield f"once it is finished, imgsim purge {number} frees {freed}"
 
 
 def sidecar_summary(applied: Applied) -> Iterator[str]:
@@ -162,11 +191,25 @@ def sidecar_summary(applied: Applied) -> Iterator[str]:
     if applied.dry_run:
         yield f"{text}: --sidecars hold leaves pictures with a sidecar where they are"
     else:
-        yield text + (
-            ": imgsim purge deletes for good what is in them"
-            if applied.action == "quarantine"
-            else ""
-        )
+        what = "what is in it" if number == 1 else "what is in them"
+        yield text + _deleted_by_purge(applied, what)
+
+
+def _metadata_summary(applied: Applied) -> Iterator[str]:
+    """Yield how many files have metadata that are written nowhere else, if any."""
+    number = sum(bool(one.only_here) and not one.carried for one in applied.removed)
+    if not number:
+        return
+    verb = "has" if number == 1 else "have"
+    text = f"{count(number, 'file')} {verb} metadata that the kept file lacks"
+    if applied.dry_run:
+        yield f"{text}: --carry-metadata writes them beside it, or leaves the file where it is"
+    else:
+        yield text + _deleted_by_purge(applied, "them")
+
+
+def _deleted_by_purge(applied: Applied, what: str) -> str:
+    return f": imgsim purge deletes {what} for good" if applied.action == "quarantine" else ""
 
 
 def _lost(lost: Mapping[bytes, tuple[str, ...]], how: str) -> Iterator[str]:
@@ -177,9 +220,11 @@ def _lost(lost: Mapping[bytes, tuple[str, ...]], how: str) -> Iterator[str]:
 
 def applied_headline(applied: Applied) -> str:
     """Return what was removed, skipped and freed, or would be."""
+    sidecars = sum(len(one.sidecars) for one in applied.removed)
     verb = f"would {_WOULD[applied.action]}" if applied.dry_run else _DONE[applied.action]
     asked = [one for one in applied.left if one.asked_for]
     text = f"{verb} {count(len(applied.removed), 'file')} ({size(applied.moved_bytes)})"
+    text += f" and {count(sidecars, 'sidecar')}" if sidecars else ""
     text += f", skipped {len(asked)}"
     if asked:
         reasons = Counter(one.reason for one in asked)
@@ -218,7 +263,10 @@ def runs_text(runs: Sequence[RunInfo], width: int | None = None) -> Iterator[str
         started = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started_ns / 1e9))
         what = f"{run.state}: {run.action}"
         if run.state != "undone" or run.removed:
-            what += f", {count(run.removed, 'file')}{held}"
+            what += f", {count(run.removed, 'file')}"
+            what += f", {count(run.sidecars, 'sidecar')}" if run.sidecars else ""
+            what += f", {run.begun} begun" if run.begun else ""
+            what += held
         root = printable(run.root)
         line = f"{run.name}  {started}  {what}  {root}\n"
         if width is not None and len(line) > width:
@@ -233,9 +281,12 @@ def purged_text(purged: Sequence[Purged]) -> Iterator[str]:
         yield f"stays  {shown(one.path)}: {printable(one.reason)}\n"
 
 
-def purged_summary(purged: Sequence[Purged]) -> str:
-    """Return how many files were deleted for good."""
+def purged_summary(purged: Sequence[Purged], *, dry_run: bool = False) -> str:
+    """Return how many files were deleted for good, or would be."""
     files = sum(one.files for one in purged)
     left = sum(len(one.left) for one in purged)
-    text = f"deleted {count(files, 'file')}, {size(sum(one.freed_bytes for one in purged))} freed"
-    return text + (f", {left} stay" if left else "")
+    freed = size(sum(one.freed_bytes for one in purged))
+    stay = f", {left} stay" if left else ""
+    if dry_run:
+        return f"would delete {count(files, 'file')} for good ({freed}){stay}: nothing was changed"
+    return f"deleted {count(files, 'file')}, {freed} freed{stay}"

@@ -13,10 +13,9 @@ from typing import Any
 
 from imgsim.act.planning import can_be_removed
 from imgsim.addresses import folder_of, printable
-from imgsim.decode.metadata import Metadata
+from imgsim.decode.metadata import ONLY_HERE, Metadata
 from imgsim.group.roles import only_in
 from imgsim.report.document import parts_note
-from imgsim.report.facts import ONLY_HERE
 from imgsim.report.group_order import copies_bytes
 from imgsim.report.role_text import DECISIONS, RELATIONS, keep_text
 from imgsim.review.model import ReviewGroup
