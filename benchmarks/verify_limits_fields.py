@@ -94,7 +94,7 @@ HELD: dict[str, Held] = (
     | _all(
         Held("above", "with others"),
         "compressed_max_share compressed_max_levels compressed_page_levels page_filter_max_ratio"
-        " page_filter_max_share",
+        " page_filter_max_share page_filter_lone_excess",
     )
     | _all(Held("below", "with others"), "compressed_page_least page_filter_min_legibility")
     | _all(
@@ -185,7 +185,7 @@ NOT_COVERED: tuple[str, ...] = tuple(
     compressed_min_count compressed_beyond compressed_same degraded_max_shape
     bend_min_points parts_min_pixels parts_min_same
     detail_same_scale detail_max_slope detail_min_bin detail_full_bin
-    lone_sure_ratio lone_sure_excess
+    lone_sure_ratio lone_sure_excess page_filter_lone_ratio
     print_min_blocks peer_min_blocks lone_min_side small_image_side min_overlay_side
     max_matches_for_poses
     max_matches_for_parts part_area
@@ -243,7 +243,7 @@ NO_LIMITS: tuple[str, ...] = tuple(
     moved_parts_usual_quantile other_shot_side other_shot_window other_shot_blur other_shot_rounding
     compressed_page_qualities compressed_page_near page_sharper_smoothings page_sharper_quantile
     page_filter_reach page_filter_blurs page_filter_nearer page_filter_places page_filter_ridge
-    page_filter_floor
+    page_filter_floor page_filter_lone_reach page_filter_lone_distance
     """.split()
 )
 """Sizes, counts, steps, rounds, weights and distances that are given."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+from imgsim.pictures.text_pages import copy_page, draw_page, draw_variant
 from imgsim.verify.compression import compressed_page_distance
 from imgsim.verify.page_filter import filtered_distance
 from tests.verify.pictures import UPRIGHT, multiscale, verify
@@ -52,6 +55,19 @@ def test_what_was_done_to_a_page_explains_it_and_another_digit_does_not(change: 
         assert distance is not None
         assert (distance <= 1) is is_copy
         assert (verify(page, changed).residual <= 1) is is_copy
+
+
+@pytest.mark.parametrize(("seed", "variant"), [(67312, 0), (67312, 1)])
+def test_one_other_letter_of_small_print_shows_at_its_place_alone(seed: int, variant: int) -> None:
+    """Letters of 5 pixels, in half the size."""
+    page = draw_page("spreadsheet", seed).image
+    other = draw_variant("spreadsheet", seed, variant).image
+    for image, is_copy in ((page, True), (other, False)):
+        half, _ = copy_page(image, "half size", seed + 3)
+        changed = np.asarray(Image.open(io.BytesIO(half)).convert("L"))
+        distance = filtered_distance(np.asarray(page.convert("L")), changed, UPRIGHT)
+        assert distance is not None
+        assert (distance <= 1) is is_copy
 
 
 def test_where_letters_are_gone_nothing_is_explained() -> None:

@@ -954,6 +954,15 @@ class Limits(NamedTuple):
     more. With another letter the least were 7.7 and 0.44."""
     page_filter_min_legibility: float = 6.0
     """Legibility by the filter, at least: below it, another letter may hide."""
+    page_filter_lone_ratio: float = 1.6
+    page_filter_lone_excess: float = 1.5
+    """Error of a block, as a multiple of what is expected, at a place that alone differs, and how
+    many times that of all others it is, by either page. Of 113 copies of drawn pages, turned,
+    scanned or half the size, one has more than 1.6 and none more than 1.8."""
+    page_filter_lone_reach: int = 3
+    """Blocks to each side that such a place has."""
+    page_filter_lone_distance: float = 1.5
+    """Distance of two pages that differ at one place alone."""
 
     # colour_details.py ----------------------------------------------------------------------------
 

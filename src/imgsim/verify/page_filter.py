@@ -20,10 +20,12 @@ from imgsim.verify.blocks import Map
 from imgsim.verify.details import legibilities
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.local_differences import (
+    BlockErrors,
     Frame,
     at_same_scale,
     block_error,
     in_one_frame,
+    top_of,
     with_noise,
 )
 from imgsim.verify.matrix import Grey, Matrix, inverse, nearest_orientation, oriented
@@ -34,10 +36,14 @@ _LEAST_LEGIBLE = 1e-3
 
 
 class _Explained(NamedTuple):
-    """By how much the rest of a page exceeds its noise, and another letter would."""
+    """By how much the rest of a page exceeds its noise, and another letter would.
+
+    `lone` tells that it does so at one place alone.
+    """
 
     top: float
     legible: float
+    lone: bool
 
 
 @staged("details")
@@ -73,16 +79,17 @@ def filtered_distance(
     most = [max(way.legible for way in ways) for ways in frames]
     if not printed and max(most, default=0.0) < LIMITS.page_filter_sure_legibility:
         return None
-    return min(
-        (
-            _distance(way, in_place=in_place)
-            for ways, legible in zip(frames, most, strict=True)
-            for way in ways
-            if legible >= LIMITS.page_filter_frame_share * max(most)
-            and way.legible >= LIMITS.page_filter_way_share * legible
-        ),
-        default=None,
-    )
+    told = [
+        way
+        for ways, legible in zip(frames, most, strict=True)
+        for way in ways
+        if legible >= LIMITS.page_filter_frame_share * max(most)
+        and way.legible >= LIMITS.page_filter_way_share * legible
+    ]
+    distance = min((_distance(way, in_place=in_place) for way in told), default=None)
+    if distance is not None and any(way.lone for way in told):
+        return max(distance, LIMITS.page_filter_lone_distance)
+    return distance
 
 
 def _distance(way: _Explained, *, in_place: bool) -> float:
@@ -157,16 +164,36 @@ def _explained(frame: Frame) -> list[_Explained]:
             )
         )
     legible = legibilities(ways, LIMITS.page_filter_min_gradient)
-    return [_recorded(errors.top_ratio(), way) for errors, way in zip(ways, legible, strict=True)]
+    return [_recorded(errors, way) for errors, way in zip(ways, legible, strict=True)]
 
 
-def _recorded(top: float, legible: float) -> _Explained:
+def _recorded(errors: BlockErrors, legible: float) -> _Explained:
+    top, lone = errors.top_ratio(), _differs_at_one_place(errors)
     if not np.isfinite(legible):
-        return _Explained(top, 0.0)
+        return _Explained(top, 0.0, lone)
     record("page_filter_max_ratio", top)
     record("page_filter_max_share", top / max(legible, _LEAST_LEGIBLE))
     record("page_filter_min_legibility", legible)
-    return _Explained(top, legible)
+    return _Explained(top, legible, lone)
+
+
+def _differs_at_one_place(errors: BlockErrors) -> bool:
+    """Whether the largest ratios lie side by side, and those elsewhere are far smaller.
+
+    A filter that does not fit leaves about as much at many letters; another letter that is hardly
+    to be seen leaves little, but at its place alone.
+    """
+    ratio, top = errors.ratio, errors.top_ratio()
+    if top < LIMITS.page_filter_lone_ratio:
+        return False
+    reach = LIMITS.page_filter_lone_reach
+    peak = np.unravel_index(int(ratio.argmax()), ratio.shape)
+    place = tuple(slice(max(0, i - reach), i + reach + 1) for i in peak)
+    elsewhere = np.where(errors.inside, errors.error / errors.noise.expected(errors.gradient), 0)
+    elsewhere[place] = 0
+    excess = top_of(ratio[place]) / max(top_of(elsewhere), 1e-3)
+    record("page_filter_lone_excess", excess)
+    return excess >= LIMITS.page_filter_lone_excess
 
 
 class _Fit(NamedTuple):

@@ -76,3 +76,36 @@ def test_an_accept_waits_for_the_pictures_and_the_focus_stays(open_tab: OpenTab)
     tab.press("Escape")
     tab.until("() => !document.querySelector('dialog')")
     tab.until("() => document.activeElement !== document.body")
+
+
+def test_a_way_to_compare_stays_while_a_group_loads_and_gets_another_number(
+    open_tab: OpenTab,
+) -> None:
+    """The groups of equal bytes are shown until the others are found; its details come late."""
+    rng = random.Random(4)
+    stream = io.BytesIO()
+    Image.fromarray(landscape(1, 160, 120)).save(stream, "JPEG")
+    rows = [_entry(number, rng) for number in (1, 2)]
+    found = Answered(state_document(groups=2), rows, _details, ("photos",), stream.getvalue())
+    first = {"generation": 0, "revision": 0, "folders": [], "groups": [{**rows[0], "id": "0-1"}]}
+    asked: list[Any] = []
+    held: list[Any] = []
+
+    def groups(route: Any) -> None:
+        asked.append(route)
+        route.fulfill(json=first) if len(asked) == 1 else route.fallback()
+
+    def prepare(page: Any) -> None:
+        found.serve(page)
+        page.route(f"{FAKE}/api/groups", groups)
+        page.route(f"{FAKE}/api/groups/0-1", lambda route: held.append(route))
+
+    tab = open_tab(f"{FAKE}/", prepare=prepare)
+    tab.until_text(".waiting", "Loading")
+    tab.press("b")
+    while not held:  # the page has asked, or "Loading" would not be there
+        tab.page.wait_for_timeout(20)
+    for route in held:
+        route.fulfill(status=404, json={"error": "not there", "hint": "look"})
+    tab.until_text('.frame[aria-label*="in turn"]', "")
+    assert tab.title == "IMG_00001.jpg"

@@ -157,19 +157,6 @@ def test_search_filters_and_ways_to_compare(tab: Tab) -> None:
     tab.until_text(".pictures", "a2.jpg")
 
 
-def test_a_key_pressed_while_a_group_loads_is_not_lost(
-    photos: Path, serve_folder: Serve, open_tab: OpenTab
-) -> None:
-    tab = open_tab(
-        serve_folder(photos).url,
-        prepare=lambda page: page.route("**/api/groups/*", lambda route: None),  # is held
-    )
-    tab.until_text(".waiting", "Loading")
-    tab.press("b")
-    tab.page.unroute("**/api/groups/*")  # lets what was held go on
-    tab.until_text('.frame[aria-label*="in turn"]', "")
-
-
 def test_files_of_one_name_are_told_apart_by_their_folders(
     photos: Path, serve_folder: Serve, open_tab: OpenTab
 ) -> None:

@@ -126,6 +126,7 @@ export class Store {
   async #loadRows() {
     await this.#attempt(async () => {
       const { generation, revision, groups, folders } = await this.source.groups();
+      const kept = this.group?.kept;
       for (const group of groups) group.gainNumber = Number(group.gain);
       this.#details.clear();
       this.#loading.clear();
@@ -134,8 +135,11 @@ export class Store {
       this.groups = groups;
       this.folders = folders;
       this.#show();
-      const there = groups.some((group) => group.id === this.selected);
-      this.#select(there ? this.selected : this.#firstOpen(this.visible, 0)?.id ?? null);
+      const there =
+        groups.find((group) => group.id === this.selected) ??
+        groups.find((group) => group.kept === kept);
+      if (there) this.selected = there.id; // it goes on as it was shown, by its new number
+      this.#select((there ?? this.#firstOpen(this.visible, 0))?.id ?? null);
     });
   }
 
