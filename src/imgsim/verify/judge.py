@@ -54,7 +54,7 @@ from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_fra
 from imgsim.verify.two_levels import colours_differ, figures_differ, is_of_two_levels
 from imgsim.verify.zoom import cut, small_part
 
-VERSION = 39
+VERSION = 40
 """Raised whenever a pair can get another verdict: stored ones are void then."""
 
 NOT_ALIGNED = Verdict(np.inf)
