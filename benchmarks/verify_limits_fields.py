@@ -180,7 +180,7 @@ NOT_COVERED: tuple[str, ...] = tuple(
     """
     agreeing_min_side min_side needed_share needed_share_aligned rough_min_pixels
     rough_min_spread supposed_max_moved settled_shift equal_sharpness contained_share rim_step
-    rim_evenness
+    rim_evenness rim_structure rim_one_colour rim_min_specks rim_max_specks rim_same_width
     max_tint min_contrast min_colour_pixels moved_min_pixels moved_as_many moved_min_share
     compressed_min_count compressed_beyond compressed_same degraded_max_shape
     bend_min_points parts_min_pixels parts_min_same
@@ -218,6 +218,7 @@ NO_LIMITS: tuple[str, ...] = tuple(
     brightened_levels hole_side hole_reach residual_margin block_side block_side_small
     overlay_quantile around_quantile opening_blocks text_page_step text_page_regions
     text_page_background_rank overlap_grid seen_step seen_side rim_samples rim_places
+    rim_print rim_near_print rim_core rim_speck
     chroma_rounds chroma_scale chroma_window moved_level_width moved_opening zoom_room
     moved_parts_blur moved_parts_near moved_parts_opening moved_parts_closing moved_parts_room
     moved_parts_surroundings moved_parts_outline moved_parts_stretch

@@ -69,6 +69,11 @@ def grainy(image: Image.Image) -> Image.Image:
     return Image.fromarray(np.clip(grained, 0, 255).astype(np.uint8))
 
 
+def toned(image: Image.Image) -> Image.Image:
+    grey = np.asarray(image.convert("L"), np.float64)[..., None]
+    return Image.fromarray(np.clip(grey * (1.15, 1.0, 0.85), 0, 255).astype(np.uint8))
+
+
 def scaled(factor: float) -> Callable[[Image.Image], Image.Image]:
     return lambda image: image.resize(
         (round(image.width * factor), round(image.height * factor)), Image.Resampling.BICUBIC
@@ -385,3 +390,18 @@ def test_there_is_no_noise_where_all_lies_within_half_a_step() -> None:
     assert not told.unsure
     edit = replace(found, residue=(None, (2.0, *found.residue[1][1:])))
     assert "noise" in signs_of(*files(original, copy), WHOLE, edit).unsure
+
+
+def derived(one: MeasuredPicture, other: MeasuredPicture) -> tuple[int, int]:
+    """By their pixels alone, in both orders."""
+    measured = measure_differences(one, other, np.eye(3))
+    ends = file_of("a"), file_of("b")
+    orders = (*ends, WHOLE, measured), (*ends[::-1], WHOLE, measured.swapped())
+    return derivation(*orders[0])[0], derivation(*orders[1])[0]
+
+
+def test_what_was_toned_is_not_what_a_grey_picture_was_made_from() -> None:
+    """Light alone tells its colour; that of a picture in colours is its own."""
+    grey = scene(3).convert("L").convert("RGB")
+    assert derived(saved(grey, 92), saved(toned(grey), 92)) == (0, 0)
+    assert derived(saved(grey, 92), saved(scene(3), 92)) == (-1, 1)

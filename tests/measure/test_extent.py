@@ -37,6 +37,31 @@ def test_a_crop_leaves_no_border(background: int | None) -> None:
     assert share_of_one_colour(whole, whole[20:-20, 20:-20], inside(20, 560, 360))[0] < 0.5
 
 
+def paper(*, specks: bool) -> np.ndarray:
+    """A scan with print in its middle; its ground has noise all over, or else a few specks."""
+    rng = np.random.default_rng(7)
+    page = np.full((400, 600), 240.0)
+    page += rng.normal(0, 5, page.shape) if not specks else -9.0 * (rng.random(page.shape) < 0.02)
+    page[150:250, 200:400] -= 150 * (rng.random((100, 200)) < 0.5)
+    return np.repeat(page.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def test_paper_is_no_border() -> None:
+    """However noisy it is: it is so inside, too."""
+    page = paper(specks=False)
+    assert share_of_one_colour(page, page[40:-40, 40:-40], inside(40, 520, 320)) == (0.0, 0.0)
+
+
+def test_specks_do_not_fill_corners() -> None:
+    """What was turned and cut lies in paper; filled corners are of one colour exactly."""
+    part = np.zeros((400, 400, 3), np.uint8)
+    reaching = 1 / (np.cos(np.radians(3)) + np.sin(np.radians(3)))
+    page = paper(specks=True)[:, 100:500]
+    assert share_of_one_colour(page, part, turned(reaching, 3))[0] == 0
+    page[page > 200] = 240
+    assert share_of_one_colour(page, part, turned(reaching, 3))[0] == 1
+
+
 def turned(size: float, degrees: float = 5) -> np.ndarray:
     """Unit coordinates of a picture of `size` of the sides of one in whose middle it lies."""
     angle = np.radians(degrees)

@@ -40,7 +40,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "moved_parts.py": [3, 3, 3, 3, 3, 3],  # 3 x 3; channels
     "noise_blur.py": [1.4826],  # of a normal distribution
     "page_filter.py": [3],  # 3 x 3
-    "overlap.py": [0.01, 0.99],  # just within a square
+    "overlap.py": [0.01, 0.99, 4],  # just within a square; sides
     "median.py": [8192, 61, 0.04],  # from how many values on most are left out, and by which
     "other_shot.py": [15, 8, 16],  # the side of any picture; of blocks of a JPEG
     "small.py": [  # an axis; BT.601; 128 is the middle, 8 the weights of a Sobel operator
@@ -184,9 +184,18 @@ KNOWN: dict[str, object] = {
     "seen_side": 4,
     "seen_variance": 16.0,
     "rim_samples": 48,
-    "rim_places": (-7, -3, 3),
+    "rim_places": (-7, -3, 3, 5, 8),
     "rim_step": (2.0, 4.0),
     "rim_evenness": (3.0, 6.0),
+    "rim_structure": 3.0,
+    "rim_one_colour": 1.5,
+    "rim_print": 12.0,
+    "rim_near_print": 8,
+    "rim_core": 0.8,
+    "rim_speck": 5,
+    "rim_min_specks": 30.0,
+    "rim_max_specks": 0.0001,
+    "rim_same_width": 1.5,
     "chroma_rounds": 4,
     "chroma_scale": 6.0,
     "max_tint": 0.2,

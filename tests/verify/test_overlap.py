@@ -232,7 +232,7 @@ LEVELS = np.array([100.0, 100, 100, 100])
 def test_a_step_larger_than_inside_is_an_edge(
     inner: NDArray[np.float64], outside: NDArray[np.float64], edge: bool
 ) -> None:
-    assert _is_edge(inner, LEVELS, outside) == edge
+    assert _is_edge(np.stack([inner, LEVELS, outside])) == edge
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,8 @@ def test_what_is_even_outside_alone_is_an_edge(
     signs = np.array([1.0, -1, 1, -1])
     inside = 100 + deviation * signs
     inner = inside + 50  # so that no step across is larger
-    assert _is_edge(inner, inside, 100 + outside * signs) == edge
+    assert _is_edge(np.stack([inner, inside, 100 + outside * signs])) == edge
+    assert not _is_edge(np.stack([inner, inside, 100 + 0 * signs, 100 + 12 * signs]))
 
 
 def canvas_with(sides: str) -> NDArray[np.uint8]:
@@ -321,3 +322,49 @@ def test_a_rim_is_read_7_and_3_pixels_inside_and_3_outside(
     for row in light:
         image[row - 1 : row + 1] = 200
     assert _is_pasted(image, np.linalg.inv(placed(0, 0.3, 1, 0.7))) == pasted
+
+
+def stripes(image: NDArray[np.uint8], top: int, bottom: int, left: int, right: int) -> None:
+    """Print, of which each second place along any side is dark."""
+    y, x = np.mgrid[top:bottom, left:right]
+    image[top:bottom, left:right][(y // 4 + x // 4) % 2 == 0] = 60
+
+
+@pytest.mark.parametrize(("bottom", "pasted"), [(232, True), (280, False)])
+def test_what_goes_on_at_one_side_was_cut_though_print_ends_at_the_others(
+    bottom: int, *, pasted: bool
+) -> None:
+    page = np.full((300, 300), 255, np.uint8)
+    stripes(page, 60, bottom, 60, 240)
+    assert _is_pasted(page, np.linalg.inv(placed(0.2, 0.2, 0.6, 0.6))) == pasted
+
+
+@pytest.mark.parametrize("around", [0.0, 0.01])
+@pytest.mark.parametrize("shadow", [False, True])
+def test_paper_with_specks_does_not_go_on_in_a_ground_without_any(
+    around: float, *, shadow: bool
+) -> None:
+    """Nor does it end where the ground has specks too, or what is on it a shadow alone."""
+    page = np.full((400, 300), 255, np.uint8)
+    speck = np.random.default_rng(1).random(page.shape) < around
+    inside = np.s_[60:340, 40:240]
+    if shadow:
+        down, across = (np.sin(np.linspace(0, np.pi, n)) for n in (280, 200))
+        page[inside] -= np.rint(8 * np.outer(down, across)).astype(np.uint8)
+    else:
+        speck[inside] = np.random.default_rng(2).random((280, 200)) < 0.01
+    page[speck] = 250
+    stripes(page, 160, 240, 100, 180)
+    page[57:343, 237:243] = page[57:63, 37:243] = page[337:343, 37:243] = page[57:343, 37:43] = 255
+    into = np.linalg.inv(placed(40 / 300, 60 / 400, 200 / 300, 280 / 400))
+    assert _is_pasted(page, into) == (not around and not shadow)
+
+
+@pytest.mark.parametrize(("left", "pasted"), [(40, True), (41, True), (43, False)])
+def test_a_blank_ground_as_wide_on_all_sides_is_a_border(left: int, *, pasted: bool) -> None:
+    page = np.full((300, 300), 255, np.uint8)
+    stripes(page, 100, 200, 100, 200)
+    into = np.linalg.inv(placed(left / 300, 40 / 300, (260 - left) / 300, 220 / 300))
+    assert _is_pasted(page, into) == pasted
+    page[5:9, 5:9] = 0  # something is to be seen around it
+    assert not _is_pasted(page, into)

@@ -192,8 +192,11 @@ class _Signs:
         grey = [chroma < e.grey[0] for chroma in m.chroma]
         lost = max(e.grey[1], m.mean_errors[1])  # so faint colours compression may take away
         coloured = [chroma > lost for chroma in m.chroma]
+        toned = [share <= e.toned for share in m.own_colour]
         if grey[1] and coloured[0]:
-            self.add("edited", "black-and-white")
+            self.add("edited", "black-and-white", derived=not toned[0])
+        elif grey[0] and coloured[1] and toned[1]:  # which anybody can make of a grey one
+            self.add("edited", "toned in one colour", derived=False)
         elif grey[0] and coloured[1]:
             self.add("fuller", "in colour; the kept file is black-and-white")
         elif grey[0] != grey[1]:

@@ -37,6 +37,10 @@ class Evidence:
     where levels end."""
     grey: tuple[float, float] = (0.5, 2.0)
     """Mean chroma of a black-and-white picture at most, and of one in colours at least."""
+    toned: float = 0.1
+    """Share of the colour that is no matter of light, at most, of a picture that was toned. Of 180
+    grey pictures that were tinted and saved at quality 85 and 95, 9 of 10 have 0.094 at most; of
+    248 photos in colours one has less than 0.146."""
     detail: tuple[float, float] = (0.15, 0.25)
     """The most that a small place differs of two encodings of one picture, and where the sizes
     differ, see `Verdict.detail`. Of 115 copies that were only compressed again 3 had more, of 10

@@ -22,7 +22,7 @@ from imgsim.measure.spectra import compare_spectra, detail_beyond
 from imgsim.verify.matrix import Matrix
 from imgsim.verify.median import median, quantile
 
-VERSION = 13
+VERSION = 14
 """Raised whenever a pair can get other differences: stored ones are void then."""
 
 MIN_WINDOWS = 4
@@ -125,6 +125,9 @@ class Differences:
         block; 0 if both are no JPEGs.
     cut : tuple of float
         Share of each that is cut off at white or black where the other one has gradations.
+    own_colour : tuple of float
+        Share of the colour that is no matter of light: hardly any of a picture that was toned. 1
+        unless the other one is grey.
     """
 
     windows: int
@@ -154,6 +157,7 @@ class Differences:
     not_enlarged: float | None = None
     mean_errors: tuple[float, float] = (0.0, 0.0)
     cut: tuple[float, float] = (0.0, 0.0)
+    own_colour: tuple[float, float] = (1.0, 1.0)
 
     @property
     def turn_text(self) -> str:
@@ -170,6 +174,7 @@ class Differences:
             saturation=1 / max(self.saturation, 0.01),
             chroma=self.chroma[::-1],
             cut=self.cut[::-1],
+            own_colour=self.own_colour[::-1],
             noise=self.noise[::-1],
             gain=self.gain_back,
             gain_back=self.gain,
@@ -263,6 +268,7 @@ def _with_pixels(
             max(left.mean_errors[0], right.mean_errors[0]),
             max(left.mean_errors[1], right.mean_errors[1]),
         ),
+        own_colour=_own_colours(smooth, chroma),
     )
 
 
@@ -334,6 +340,24 @@ def _colours(
     )
     saturation = float((one * other).sum()) / power if chroma[0] > 1 else 1.0
     return saturation, float(np.hypot(*(other.mean(axis=1) - one.mean(axis=1)))), chroma
+
+
+def _own_colours(
+    smooth: tuple[list[NDArray[np.float32]], ...], chroma: tuple[float, float]
+) -> tuple[float, float]:
+    """Share of the colour of each that its light does not tell, where the other one is grey."""
+    shares = [1.0, 1.0]
+    which = int(chroma[1] > chroma[0])
+    if chroma[1 - which] < 1 < chroma[which]:
+        light, *colours = (plane.ravel() for plane in smooth[which])
+        levels = np.rint(light).clip(0, 255).astype(np.int64)
+        count = np.maximum(np.bincount(levels, minlength=256), 1)
+        rest = 0.0
+        for colour in colours:
+            mean = np.bincount(levels, colour, 256) / count
+            rest += float(np.square(colour - mean[levels]).mean())
+        shares[which] = float(np.sqrt(rest)) / chroma[which]
+    return shares[0], shares[1]
 
 
 def _spot(frame: Frame, saturation: float) -> float:

@@ -31,10 +31,13 @@ def _grid(side: int) -> NDArray[np.float64]:
 
 
 _SAME_COLOUR_LEVELS = 3
-"""The same for the colour of a border that goes on inside."""
+"""The same for the colour of a border that goes on inside, where most of it is as even."""
 
 _BACKGROUND = 0.8
 """Share of the last points inside that have the colour of what is around, if it is no border."""
+
+_FILLED = 0.999
+"""Share of what a program filled that has its colour, at least."""
 
 _STRAIGHT = 0.005
 """How far sides are turned, at most, that lie along those of the other picture: a quarter of a
@@ -93,10 +96,18 @@ def _even_rest(image: NDArray[np.uint8], matrix: Matrix) -> float:
         return 0.0
     colours = _colours(image, rest)
     colour = np.median(colours, axis=0)
-    # what is turned and has its corners filled fills its frame; else this may be background
-    checked = edge.size and (_is_straight(matrix) or not _fills_frame(inverse(matrix)))
-    same = _share_of(_colours(image, edge), colour, _SAME_COLOUR_LEVELS) if checked else 0.0
-    return 0.0 if same >= _BACKGROUND else _share_of(colours, colour, _ONE_COLOUR_LEVELS)
+    share = _share_of(colours, colour, _ONE_COLOUR_LEVELS)
+    if not edge.size:
+        return share
+    # paper differs from its own colour inside as it does outside
+    is_even = _share_of(colours, colour, _SAME_COLOUR_LEVELS) >= _BACKGROUND
+    levels = _SAME_COLOUR_LEVELS if is_even else _ONE_COLOUR_LEVELS
+    if _share_of(_colours(image, edge), colour, levels) < _BACKGROUND:
+        return share
+    # what is turned and has its corners filled fills its frame, and they have no specks
+    exact = _share_of(colours, colour, 1) >= _FILLED
+    filled = exact and not _is_straight(matrix) and _fills_frame(inverse(matrix))
+    return share if filled else 0.0
 
 
 def _is_straight(matrix: Matrix) -> bool:

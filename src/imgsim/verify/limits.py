@@ -622,14 +622,34 @@ class Limits(NamedTuple):
     rim_samples: int = 48
     """Places along each side of a picture that may be set into another one; half of them have to
     lie within the other one if the side is to count."""
-    rim_places: tuple[int, int, int] = (-7, -3, 3)
-    """Pixels from the rim where grey levels are read: far inside, near inside, outside."""
+    rim_places: tuple[int, ...] = (-7, -3, 3, 5, 8)
+    """Pixels from the rim where grey levels are read, inside and outside."""
     rim_step: tuple[float, float] = (2.0, 4.0)
     """The rim is an edge if the step across it is larger than so many times the step inside, and
     so many grey levels more: a crop goes on smoothly."""
     rim_evenness: tuple[float, float] = (3.0, 6.0)
     """It is one too if the standard deviation along it inside is larger than so many times that
     outside, and so many grey levels more: what a picture is set into may be even."""
+    rim_structure: float = 3.0
+    """Standard deviation along the rim, inside and outside, above which a side that is no edge
+    shows that the picture goes on: at the others a line of print may end."""
+    rim_one_colour: float = 1.5
+    """Levels by which what is next to all sides differs, at most, if it has one colour."""
+    rim_print: float = 12.0
+    """Levels by which print differs from that colour."""
+    rim_near_print: int = 8
+    """Pixels from print up to which compression changes what is blank."""
+    rim_core: float = 0.8
+    """Share of the width and height of a picture that is no part of its rim."""
+    rim_speck: int = 5
+    """Side of the window of which a speck is not the median."""
+    rim_min_specks: float = 30.0
+    """Pixels of specks that there would be around a picture, at least, if that were as its rim is.
+    """
+    rim_max_specks: float = 0.0001
+    """Share that there are, at most, of what a program drew."""
+    rim_same_width: float = 1.5
+    """Pixels by which the widths of a border differ, at most."""
 
     # colours.py -----------------------------------------------------------------------------------
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from imgsim.types import Verdict
 from imgsim.verify.limits import LIMITS
-from imgsim.verify.matrix import Grey, Matrix, inverse, project
+from imgsim.verify.matrix import Grey, Matrix, inverse, project, projected_corners
 
 _SIDE = LIMITS.overlap_grid
 _GRID = np.indices((_SIDE, _SIDE), np.float64).reshape(2, -1) / _SIDE + 0.5 / _SIDE
+
+_OUTSIDE = sum(place < 0 for place in LIMITS.rim_places)
+"""The first of the places about a rim that lies outside."""
 
 
 def make_verdict(
@@ -146,7 +151,7 @@ def _is_pasted(canvas: Grey, matrix: Matrix) -> bool:
     n = LIMITS.rim_samples
     t = (np.arange(n) + 0.5) / n
     still = np.zeros(n)
-    edges = sides = 0
+    sides = []
     for points, outward in (
         ((t, still), (0, -1)),
         ((t, still + 1), (0, 1)),
@@ -156,25 +161,85 @@ def _is_pasted(canvas: Grey, matrix: Matrix) -> bool:
         rim = project(back, np.stack(points)) * size
         step = project(back, np.stack(points) + 1e-3 * np.array(outward)[:, None]) * size - rim
         step /= np.maximum(np.hypot(*step), 1e-9)
-        levels = [_sample(canvas, rim + distance * step) for distance in LIMITS.rim_places]
-        there = ~np.isnan(levels[2])
-        if np.count_nonzero(there) < n // 2:
-            continue  # this side lies on the canvas' own edge
-        sides += 1
-        edges += _is_edge(*(x[there] for x in levels))
-    return edges * 2 > sides
+        levels = np.stack([_sample(canvas, rim + place * step) for place in LIMITS.rim_places])
+        there = ~np.isnan(levels[_OUTSIDE])
+        if np.count_nonzero(there) >= n // 2:  # else this side lies on the canvas' own edge
+            sides.append(levels[:, there])
+    colour = _colour_beside(sides) if len(sides) == 4 else None
+    if colour is not None and _is_on_blank(canvas, projected_corners(back) * size, colour):
+        return True
+    edges = [_is_edge(levels) for levels in sides]
+    for levels, edge in zip(sides, edges, strict=True):
+        beside = levels[_OUTSIDE - 1 : _OUTSIDE + 1]
+        if not edge and min(map(_spread, beside)) > LIMITS.rim_structure:
+            return False  # it goes on there: elsewhere a line of print may end at the rim
+    return sum(edges) * 2 > len(sides)
 
 
-def _is_edge(
-    inner: NDArray[np.float64], inside: NDArray[np.float64], outside: NDArray[np.float64]
-) -> bool:
-    """Return whether a picture ends, by grey levels along one of its sides, shape (n,) each."""
+def _is_edge(levels: NDArray[np.float64]) -> bool:
+    """Return whether a picture ends, by grey levels along one of its sides, shape (places, n)."""
+    inner, inside, outside = levels[0], levels[_OUTSIDE - 1], levels[_OUTSIDE]
     within = np.abs(inner - inside).mean()
     across = np.abs(outside - inside).mean()
-    spread, spread_outside = float(inside.std()), float(outside.std())
+    spread_outside = max(_spread(line) for line in levels[_OUTSIDE:])
     times, more = LIMITS.rim_step
     times_even, more_even = LIMITS.rim_evenness
-    return bool(across > times * within + more or spread > times_even * spread_outside + more_even)
+    return bool(
+        across > times * within + more or _spread(inside) > times_even * spread_outside + more_even
+    )
+
+
+def _spread(line: NDArray[np.float64]) -> float:
+    there = line[~np.isnan(line)]
+    return float(there.std()) if len(there) else 0.0
+
+
+def _colour_beside(sides: Sequence[NDArray[np.float64]]) -> float | None:
+    """Return the grey level that there is next to all sides, if it is one alone."""
+    outside = np.concatenate([levels[_OUTSIDE] for levels in sides])
+    colour = float(np.median(outside))
+    return colour if np.abs(outside - colour).max() <= LIMITS.rim_one_colour else None
+
+
+def _is_on_blank(canvas: Grey, corners: NDArray[np.float64], colour: float) -> bool:
+    """Return whether what is around a picture is more exactly of one level than its own blank rim.
+
+    Paper that was scanned has specks; the ground that a program draws has none. As wide on all
+    sides, that is a border even where the paper has none.
+
+    Parameters
+    ----------
+    canvas : ndarray of uint8, shape (h, w)
+    corners : ndarray of float64, shape (2, 4)
+        Of the picture, in pixels.
+    colour : float
+        Level beside all of its sides.
+    """
+    import cv2
+
+    canvas = np.ascontiguousarray(canvas)
+    away = np.abs(canvas - np.float32(colour))
+    near = np.ones((2 * LIMITS.rim_near_print + 1,) * 2, np.uint8)
+    blank = cv2.dilate((away > LIMITS.rim_print).astype(np.uint8), near) == 0
+    middle = corners.mean(axis=1, keepdims=True)
+    whole, core = (
+        cv2.fillPoly(np.zeros(canvas.shape, np.uint8), [np.rint(outline.T).astype(np.int32)], (1,))
+        for outline in (corners, middle + LIMITS.rim_core * (corners - middle))
+    )
+    step = np.ones((2 * LIMITS.rim_places[_OUTSIDE] + 1,) * 2, np.uint8)
+    inside = blank & (cv2.erode(whole, step, borderValue=(0,)) > core)
+    outside = cv2.dilate(whole, step) == 0
+    around = blank & outside
+    if not around.any() or (away[around] >= 1).mean() > LIMITS.rim_max_specks:
+        return False
+    # a shadow is no speck
+    specks = cv2.absdiff(canvas, cv2.medianBlur(canvas, LIMITS.rim_speck)) >= 1
+    share = float(specks[inside].mean()) if inside.any() else 0.0
+    if share * np.count_nonzero(around) >= LIMITS.rim_min_specks:
+        return True
+    (left, top), (right, bottom) = corners.min(axis=1), canvas.shape[::-1] - corners.max(axis=1)
+    same_width = np.ptp((left, top, right, bottom)) <= LIMITS.rim_same_width
+    return bool(same_width and away[outside].max() <= LIMITS.rim_print < away.max())
 
 
 def _sample(canvas: Grey, points: NDArray[np.float64]) -> NDArray[np.float64]:
