@@ -73,7 +73,7 @@ def filtered_distance(
     float or None
         1 is the limit of the preset normal; None if that is not told.
     """
-    frames = [_explained(frame) for frame in _frames(left, right, matrix, aligned)]
+    frames = [_explained(*frame) for frame in _frames(left, right, matrix, aligned)]
     # where it lies worse, or noise is smoothed away, another letter may hide
     in_place = sorted(left.shape) == sorted(right.shape) and nearest_orientation(matrix) is not None
     most = [max(way.legible for way in ways) for ways in frames]
@@ -104,8 +104,10 @@ def _distance(way: _Explained, *, in_place: bool) -> float:
     return max(distance, (LIMITS.page_filter_min_legibility / legible) ** 2)
 
 
-def _frames(left: Grey, right: Grey, matrix: Matrix, aligned: Frame | None) -> Iterator[Frame]:
-    """Both pages as they were aligned, and as they lie if one is all of the other.
+def _frames(
+    left: Grey, right: Grey, matrix: Matrix, aligned: Frame | None
+) -> Iterator[tuple[Frame, bool]]:
+    """Both pages as they were aligned, and as they lie if one is all of the other, and whether so.
 
     If it is not, either may have been warped from the other one.
     """
@@ -114,20 +116,20 @@ def _frames(left: Grey, right: Grey, matrix: Matrix, aligned: Frame | None) -> I
         aligned = in_one_frame(left, right, matrix, same_scale=same_scale)
     else:
         aligned = at_same_scale(aligned, left, right, same_scale)
-    frames = [aligned]
+    frames = [(aligned, False)]
     orientation = nearest_orientation(matrix, LIMITS.peer_max_corner)
     if orientation is None:
-        frames.append(in_one_frame(right, left, inverse(matrix), same_scale=same_scale))
+        frames.append((in_one_frame(right, left, inverse(matrix), same_scale=same_scale), False))
     else:
         pages = left, oriented(right, orientation)
         for small in pages:
             if all(small.shape[n] <= min(page.shape[n] for page in pages) for n in (0, 1)):
                 one, other = (_resized(page, small) for page in pages)
-                frames.append(in_one_frame(one, other, np.eye(3), exact=True))
+                frames.append((in_one_frame(one, other, np.eye(3), exact=True), True))
                 break
-    for frame in frames:
+    for frame, whole in frames:
         if frame is not None and frame.inside.any():
-            yield frame
+            yield frame, whole
 
 
 def _resized(image: Grey, like: Grey) -> Grey:
@@ -141,8 +143,8 @@ def _resized(image: Grey, like: Grey) -> Grey:
     return np.asarray(whole.resize((width, height), Image.Resampling.LANCZOS))
 
 
-def _explained(frame: Frame) -> list[_Explained]:
-    """What is left of each page where the other one was filtered."""
+def _explained(frame: Frame, whole: bool) -> list[_Explained]:
+    """What is left of each page where the other one was filtered; `whole` if one is all of it."""
     import cv2
 
     places = _inner_places(frame.mask)
@@ -164,11 +166,11 @@ def _explained(frame: Frame) -> list[_Explained]:
             )
         )
     legible = legibilities(ways, LIMITS.page_filter_min_gradient)
-    return [_recorded(errors, way) for errors, way in zip(ways, legible, strict=True)]
+    return [_recorded(errors, way, whole) for errors, way in zip(ways, legible, strict=True)]
 
 
-def _recorded(errors: BlockErrors, legible: float) -> _Explained:
-    top, lone = errors.top_ratio(), _differs_at_one_place(errors)
+def _recorded(errors: BlockErrors, legible: float, whole: bool) -> _Explained:
+    top, lone = errors.top_ratio(), _differs_at_one_place(errors, to_the_edge=whole)
     if not np.isfinite(legible):
         return _Explained(top, 0.0, lone)
     record("page_filter_max_ratio", top)
@@ -177,19 +179,22 @@ def _recorded(errors: BlockErrors, legible: float) -> _Explained:
     return _Explained(top, legible, lone)
 
 
-def _differs_at_one_place(errors: BlockErrors) -> bool:
+def _differs_at_one_place(errors: BlockErrors, *, to_the_edge: bool) -> bool:
     """Whether the largest ratios lie side by side, and those elsewhere are far smaller.
 
     A filter that does not fit leaves about as much at many letters; another letter that is hardly
-    to be seen leaves little, but at its place alone.
+    to be seen leaves little, but at its place alone. What blur does at the very edge of a page, it
+    does at all of it.
     """
-    ratio, top = errors.ratio, errors.top_ratio()
-    if top < LIMITS.page_filter_lone_ratio:
+    expected = errors.error / errors.noise.expected(errors.gradient)
+    everywhere = expected if to_the_edge else np.where(errors.inside, expected, 0)
+    ratio = np.where(errors.error > LIMITS.page_filter_least_error, everywhere, 0)
+    if top_of(ratio) < LIMITS.page_filter_lone_ratio:
         return False
     reach = LIMITS.page_filter_lone_reach
     peak = np.unravel_index(int(ratio.argmax()), ratio.shape)
     place = tuple(slice(max(0, i - reach), i + reach + 1) for i in peak)
-    elsewhere = np.where(errors.inside, errors.error / errors.noise.expected(errors.gradient), 0)
+    elsewhere = everywhere.copy()
     elsewhere[place] = 0
     excess = top_of(ratio[place]) / max(top_of(elsewhere), 1e-3)
     record("page_filter_lone_excess", excess)
