@@ -32,7 +32,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "fine_alignment.py": [8, 8, 12, 8, 512],  # differences of fourth order; unknowns; a part
     "gradients.py": [8],  # the weights of a Sobel operator
     "in_place.py": [5],  # arrays of the size of the image
-    "judge.py": [39, 3, 3, 3, 3, 3, 3],  # the version; 3 x 3
+    "judge.py": [40, 3, 3, 3, 3, 3, 3],  # the version; 3 x 3
     "keypoints.py": [360, 360, 1024, 64, 64, 4096.0, 200, 6, 3],  # degrees; digits; bits; unknowns
     "channel_tones.py": [3],  # red, green, blue
     "local_differences.py": [4, 3, 3, 0.25],  # half a block; columns; products; a mean of four
@@ -52,7 +52,7 @@ EXCEPTIONS: dict[str, list[float]] = {
     "verdicts.py": [24, 16, 16, 12, 144],  # pairs of a batch, in tiles too
 }
 
-VERDICTS_OF = 39
+VERDICTS_OF = 40
 """The version whose limits these are."""
 
 KNOWN: dict[str, object] = {
@@ -333,6 +333,15 @@ KNOWN: dict[str, object] = {
     "in_place_min_ground": 0.5,
     "in_place_nearly_even_anchored": 0.7,
     "in_place_max_density_anchored": 0.7,
+    "unchanged_near": 9,
+    "unchanged_min_contrast": 24.0,
+    "unchanged_even": 4.0,
+    "unchanged_min_even": 0.25,
+    "unchanged_least_share": 0.15,
+    "unchanged_reach": 16,
+    "unchanged_min_rest": 0.3,
+    "unchanged_min_equal": 0.99,
+    "unchanged_max_share": 0.17,
     "small_side": 96,
     "small_decided_side": 80,
     "small_max_scale": 2.0,

@@ -1186,6 +1186,30 @@ class Limits(NamedTuple):
     """The same as `in_place_max_density` where corners say so: fields of other lengths fill much
     of the box."""
 
+    # unchanged.py ---------------------------------------------------------------------------------
+
+    unchanged_near: int = 9
+    """Side, in pixels, of the square around a pixel that its contrast is taken from."""
+    unchanged_min_contrast: float = 24.0
+    """Grey levels of contrast, above which there is print."""
+    unchanged_even: float = 4.0
+    """Grey levels of contrast, up to which the ground is even."""
+    unchanged_min_even: float = 0.25
+    """Share of the pixels where it is, at least: photos have fewer."""
+    unchanged_least_share: float = 0.15
+    """Difference of a pixel as a share of the contrast, above which it belongs to the place."""
+    unchanged_reach: int = 16
+    """Pixels around these that belong to it too: JPEG spreads a difference over a block."""
+    unchanged_min_rest: float = 0.3
+    """Share of the print that lies elsewhere, at least."""
+    unchanged_min_equal: float = 0.99
+    """Share of that which differs by a level at most."""
+    unchanged_max_share: float = 0.17
+    """Difference of a pixel as a share of the contrast around it, up to which two such images are
+    one picture, saved again. Of 1,920 copies of drawn screens, saved again or in few colours, none
+    has more than 0.13; with another token 113 of 160 that were saved alike have more than 0.4, and
+    screens of code of the smallest letters that can be read, at JPEG 55, 0.25 at least."""
+
     # moved_parts.py -------------------------------------------------------------------------------
 
     moved_parts_structure: float = 6.0
