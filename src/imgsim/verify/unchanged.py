@@ -50,7 +50,9 @@ def lone_change(left: Grey, right: Grey) -> float:
     rest = printed & (labels == 0)
     if places != 2 or rest.sum() <= LIMITS.unchanged_min_rest * printed.sum():
         return 0.0
-    even = float((contrast <= LIMITS.unchanged_even).mean())
+    width = 2 * LIMITS.unchanged_even + 1
+    levels = np.convolve(np.bincount(left.ravel()), np.ones(width), "same")
+    even = float(levels.max()) / left.size
     equal = float((difference[rest] <= 1).mean())
     record("unchanged_min_even", even)
     record("unchanged_min_equal", equal)
