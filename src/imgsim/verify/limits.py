@@ -1209,7 +1209,9 @@ class Limits(NamedTuple):
     """Difference of a pixel as a share of the contrast around it, up to which two such images are
     one picture, saved again. On 160 drawn screens that none was set on, with another token and
     saved alike, 106 are told by it, and have 0.32 at least; of 1,920 copies of them, saved again or
-    in few colours, none is. Small dark screens of code at JPEG 55 have 0.25 at least."""
+    in few colours, none is. Signs of
+    the smallest letters at JPEG 55 and 75, on which it was set, have 0.18 at least where any of
+    them is left."""
 
     # moved_parts.py -------------------------------------------------------------------------------
 
