@@ -46,7 +46,7 @@ HELD: dict[str, Held] = (
         "max_blur max_recoloured max_repainted max_scale max_detail_ratio max_detail_ratio_drawn"
         " max_detail_ratio_faint_print max_detail_share_of_legibility max_detail_share_of_faint"
         " max_detail_ratio_lone max_peer_ratio caption_max_among small_max_wide small_max_fine"
-        " small_max_chroma"
+        " small_max_chroma unchanged_max_share"
         " figure_max_ground figure_max_shift max_colour_ratio max_colour_ratio_lone",
     )
     | _all(
@@ -70,6 +70,7 @@ HELD: dict[str, Held] = (
         " lone_both_edges caption_max_hidden caption_faint in_place_min_even in_place_min_cells"
         " in_place_min_corners in_place_min_ground in_place_nearly_even"
         " in_place_nearly_even_anchored in_place_min_middle in_place_min_same"
+        " unchanged_min_even unchanged_min_equal"
         " small_max_moved_share small_max_moved max_turned_share moved_parts_min_cells"
         " moved_parts_min_same moved_parts_min_stretch moved_parts_min_pixels"
         " moved_parts_min_share other_shot_max_ratio other_shot_min_blocks colour_lone_min_density",
@@ -158,7 +159,8 @@ OF_PLACES: tuple[str, ...] = tuple(
     moved_parts_around_per_noise moved_parts_border moved_parts_stretch_border
     moved_parts_stretch_gradient detail_least_error detail_flat_gradient
     detail_even_gradient print_min_gradient print_min_evenness lone_share lone_least_error
-    clean_min_even clean_least_error clean_per_usual
+    clean_min_even clean_least_error clean_per_usual unchanged_min_contrast unchanged_even
+    unchanged_least_share
     peer_min_edge upright_min_apart
     caption_least_error caption_least_ratio caption_own_share caption_least_edge
     colour_detail_least_error colour_detail_edge colour_lone_share in_place_even
@@ -240,6 +242,7 @@ NO_LIMITS: tuple[str, ...] = tuple(
     single_frame_chroma in_place_usual_quantile in_place_min_usual in_place_rank filter_tint_step
     filter_darkest filter_tint_pixels filter_many_tints filter_hold filter_scale filter_ends
     colour_detail_window colour_detail_in_place colour_detail_many_quantile colour_detail_fitted
+    unchanged_near unchanged_reach unchanged_min_rest
     clean_quantile clean_min_blocks colour_lone_gap colour_lone_margin
     moved_parts_usual_quantile other_shot_side other_shot_window other_shot_blur other_shot_rounding
     compressed_page_qualities compressed_page_near page_sharper_smoothings page_sharper_quantile

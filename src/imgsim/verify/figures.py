@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from imgsim.types import Verdict
 from imgsim.verify.limits import LIMITS
 from imgsim.verify.recording import record
+from imgsim.verify.unchanged import lone_change
 
 Levels = NDArray[np.float32]
 _T = TypeVar("_T")
@@ -93,6 +94,11 @@ def figure_distance(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
         shift = _shift(levels[..., 0], shrunk[..., 0])
         record("figure_max_shift", shift)
         distance = max(distance, shift / LIMITS.figure_max_shift)
+    if distance <= 1:
+        grey, other_grey = (np.asarray(x.levels[..., 0], np.uint8) for x in (one, other))
+        change = lone_change(grey, other_grey)
+        record("unchanged_max_share", change)
+        distance = max(distance, change / LIMITS.unchanged_max_share)
     if distance <= 1 and fine.shape != coarse.shape:
         distance = max(distance, _lost(other.levels, one.levels, part))
     return distance if distance <= 1 else np.inf

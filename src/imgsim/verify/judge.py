@@ -52,6 +52,7 @@ from imgsim.verify.residual import Residual, compare
 from imgsim.verify.rough_check import agree_roughly
 from imgsim.verify.small import Pixels, are_correlated, pixel_distance, same_frame, thumbnail_frames
 from imgsim.verify.two_levels import colours_differ, figures_differ, is_of_two_levels
+from imgsim.verify.unchanged import lone_change
 from imgsim.verify.zoom import cut, small_part
 
 VERSION = 40
@@ -551,6 +552,10 @@ def _details_of(found: _Found, left: MultiscaleImage, right: MultiscaleImage) ->
     explained = filtered if compressed is None else compressed
     if explained is not None:
         details = replace(details, distance=explained)
+    if details.distance <= 1 and (details.drawn or not bands):
+        details = replace(
+            details, distance=max(details.distance, _lone_change(left, right, matrix))
+        )
     verdict = replace(verdict, detail=details.distance if details.known else np.inf)
     if details.drawn and (explained is None or explained > 1):
         verdict = replace(verdict, residual=max(verdict.residual, found.of_drawing))
@@ -562,6 +567,19 @@ def _details_of(found: _Found, left: MultiscaleImage, right: MultiscaleImage) ->
     if verdict.residual <= 1 < distance and (left.damaged() or right.damaged()):
         return verdict  # what differs is the damage
     return replace(verdict, residual=max(verdict.residual, distance))
+
+
+def _lone_change(left: MultiscaleImage, right: MultiscaleImage, matrix: Matrix) -> float:
+    """The distance of two pictures that are equal but for one place."""
+    turn = nearest_orientation(matrix)
+    if turn is None:
+        return 0.0
+    change = lone_change(
+        left.grey(LIMITS.detail_side), oriented(right.grey(LIMITS.detail_side), turn)
+    )
+    record("unchanged_max_share", change)
+    distance = change / LIMITS.unchanged_max_share
+    return 1 + LIMITS.detail_excess * (distance - 1) if distance > 1 else 0.0
 
 
 def _is_explanation_needed(details: Details) -> bool:
