@@ -8,9 +8,10 @@ in one token: a digit, a letter, a sign, a comma, a name of a day or month, a wo
 copy of each, of a kind drawn by chance, is verified against the other page and against its own. So
 are pairs that differ in one thing that matters (`near_pairs`): a photo under other words, a move on
 a board, a pin on a map, a product in another colour. Words are written over landscapes, or with
-`--photos` over photos. Limits of `verify` were chosen on seeds below 62,000, and one of them after
-pairs that differ in one thing of seeds 64,000 to 64,038 were seen; a change was taken back after
-a pair of 66,030. The default is later seeds.
+`--photos` over photos. With `--small-print` pages with letters of 16 pixels at most are compared
+with others in half the size. Limits of `verify` were chosen on seeds below 62,000, one of them
+after pairs that differ in one thing of seeds 64,000 to 64,038 were seen, those of small print on
+67,310 to 67,439; a change was taken back after a pair of 66,030. The default is other seeds.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ NEAR_COPIES = "PNG", "JPEG", "WebP", "JPEG"
 """Of what kinds the copies are in which pairs that differ in one thing are compared."""
 SMALLEST_AFTER_HALVING = 12
 """Pixels of letters below which half the size is no copy that has to be found."""
+SMALL_PRINT = 16
+"""Pixels of letters, at most, of the pages that are compared with others in half the size."""
 
 
 class Verifier:
@@ -125,6 +128,35 @@ def measure(first: int, count: int) -> Iterator[dict[str, Any]]:
             }
 
 
+def measure_small_print(first: int, count: int) -> Iterator[dict[str, Any]]:
+    """Count pages of small print beside half-size ones with another token, and their own.
+
+    Yields what was counted so far, after every seed.
+    """
+    pairs: Counter[str] = Counter()
+    joined: Counter[str] = Counter()
+    accepted: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        verify = Verifier(Path(folder))
+        for seed in range(first, first + count):
+            for kind in KINDS:
+                page = draw_page(kind, seed)
+                if page.letters > SMALL_PRINT:
+                    continue
+                for number, base in ((0, "PNG"), (0, "JPEG"), (1, "PNG"), (1, "JPEG")):
+                    variant = draw_variant(kind, seed, number)
+                    one = copy_page(page.image, base, seed)[0]
+                    false = verify(one, copy_page(variant.image, "half size", seed + 3)[0])
+                    _count(pairs, joined, false, ("other text", f"kind {kind}"))
+                    if false.residual <= 1:
+                        about = f"{kind} {seed}: {variant.change}, {base}"
+                        accepted.append(f"{false.residual:.2f} {about}, letters of {page.letters}")
+                one = copy_page(page.image, "PNG", seed)[0]
+                true = verify(one, copy_page(page.image, "half size", seed + 5)[0])
+                _count(pairs, joined, true, ("copy", f"copy of {kind}"))
+            yield {"seeds": [first, seed]} | _table(pairs, joined) | {"joined": accepted}
+
+
 def measure_near(first: int, count: int, photos: Sequence[Path]) -> Iterator[dict[str, Any]]:
     """Count the pairs that differ in one thing, and copies, and those accepted at every preset.
 
@@ -192,6 +224,9 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=66_076, help="the first seed")
     parser.add_argument("--seeds", type=int, default=60, help="how many, each of twelve kinds")
     parser.add_argument("--near-seeds", type=int, default=40, help="how many pairs of each kind")
+    parser.add_argument(
+        "--small-print", type=int, default=0, metavar="SEEDS", help="half-size pages, of so many"
+    )
     parser.add_argument("--photos", type=Path, help="a folder of photos to write words over")
     parser.add_argument("--dry", action="store_true", help="print the result, write no file")
     given = parser.parse_args()
@@ -200,10 +235,12 @@ def main() -> None:
     result = json.loads(path.read_text()) if path.exists() and not given.dry else {}
     near = (("near", part) for part in measure_near(given.first, given.near_seeds, photos))
     pages = (("pages", part) for part in measure(given.first, given.seeds))
+    small = (("small print", part) for part in measure_small_print(given.first, given.small_print))
     command = f"python benchmarks/texts.py --first {given.first} --seeds {given.seeds}"
     command += f" --near-seeds {given.near_seeds}" + (" --photos PHOTOS" if photos else "")
+    command += f" --small-print {given.small_print}" if given.small_print else ""
     about = record.machine(command, "numpy", "pillow", "opencv-python-headless")
-    for name, part in chain(near, pages):
+    for name, part in chain(near, small, pages):
         result[name] = about | {"verdicts": VERSION} | part
         if not given.dry:
             record.write("texts", result)
