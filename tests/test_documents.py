@@ -94,6 +94,10 @@ def test_every_option_in_a_page_exists(page: str) -> None:
             "--places",
             "--formats",
             "--each",
+            "--first",
+            "--seeds",
+            "--near-seeds",
+            "--small-print",
         ),  # benchmarks
         *("--golden", "--update-golden"),  # imgsim.testing
         "--strict",

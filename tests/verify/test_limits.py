@@ -645,7 +645,7 @@ KNOWN: dict[str, object] = {
     "page_filter_lone_ratio": 1.6,
     "page_filter_lone_excess": 1.5,
     "page_filter_lone_reach": 3,
-    "page_filter_lone_distance": 1.5,
+    "page_filter_lone_distance": 5.0,
 }
 
 

@@ -981,8 +981,8 @@ class Limits(NamedTuple):
     scanned or half the size, one has more than 1.6 and none more than 1.8."""
     page_filter_lone_reach: int = 3
     """Blocks to each side that such a place has."""
-    page_filter_lone_distance: float = 1.5
-    """Distance of two pages that differ at one place alone."""
+    page_filter_lone_distance: float = 5.0
+    """Distance of two pages that differ at one place alone: the preset loose ends at 4."""
 
     # colour_details.py ----------------------------------------------------------------------------
 
