@@ -115,6 +115,16 @@ class BlockErrors:
         spread = min(_spread(image, self.mask) for image in self.images)
         return _even_share(self.gradient[self.inside], spread)
 
+    def all_ratios(self) -> Map:
+        """Return the error of every block as a multiple of what is expected, however small it is.
+
+        Returns
+        -------
+        ndarray of float32, shape (rows, columns)
+            Also of blocks that are not `inside`.
+        """
+        return self.error / self.noise.expected(self.gradient)
+
     def top_ratio(self) -> float:
         """Return the ratio that counts, see `Limits.detail_rank`."""
         return top_of(self.ratio)

@@ -48,7 +48,7 @@ def lone_ratio(errors: BlockErrors) -> float:
     if top_of(errors.ratio[line]) < top:
         return 0.0
     counts = errors.inside & (errors.error > LIMITS.lone_least_error)
-    elsewhere = np.where(counts, errors.error / errors.noise.expected(errors.gradient), 0)
+    elsewhere = np.where(counts, errors.all_ratios(), 0)
     elsewhere[line] = 0
     beside = top_of(elsewhere)
     record("lone_min_excess", top / max(beside, 1e-3))

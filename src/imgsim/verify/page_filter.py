@@ -186,8 +186,9 @@ def _differs_at_one_place(errors: BlockErrors, *, to_the_edge: bool) -> bool:
     to be seen leaves little, but at its place alone. What blur does at the very edge of a page, it
     does at all of it.
     """
-    expected = errors.error / errors.noise.expected(errors.gradient)
-    everywhere = expected if to_the_edge else np.where(errors.inside, expected, 0)
+    everywhere = errors.all_ratios()
+    if not to_the_edge:
+        everywhere[~errors.inside] = 0
     ratio = np.where(errors.error > LIMITS.page_filter_least_error, everywhere, 0)
     if top_of(ratio) < LIMITS.page_filter_lone_ratio:
         return False

@@ -38,6 +38,12 @@ def lone_change(left: Grey, right: Grey) -> float:
     difference = cv2.absdiff(left, right)
     if not difference.any():
         return 0.0
+    width = 2 * LIMITS.unchanged_even + 1
+    counts = cv2.calcHist([left], [0], None, [256], [0, 256]).ravel()
+    even = float(np.convolve(counts, np.ones(width), "same").max()) / left.size
+    record("unchanged_min_even", even)
+    if even < LIMITS.unchanged_min_even:  # most photos end here, at little cost
+        return 0.0
     contrast = np.max(
         [cv2.subtract(*levels_near(x, LIMITS.unchanged_near)[::-1]) for x in (left, right)], axis=0
     )
@@ -50,12 +56,8 @@ def lone_change(left: Grey, right: Grey) -> float:
     rest = printed & (labels == 0)
     if places != 2 or rest.sum() <= LIMITS.unchanged_min_rest * printed.sum():
         return 0.0
-    width = 2 * LIMITS.unchanged_even + 1
-    levels = np.convolve(np.bincount(left.ravel()), np.ones(width), "same")
-    even = float(levels.max()) / left.size
     equal = float((difference[rest] <= 1).mean())
-    record("unchanged_min_even", even)
     record("unchanged_min_equal", equal)
-    if even < LIMITS.unchanged_min_even or equal < LIMITS.unchanged_min_equal:
+    if equal < LIMITS.unchanged_min_equal:
         return 0.0
     return float(np.partition(share, -2, axis=None)[-2])
